@@ -1,0 +1,35 @@
+"""Expected refusals. Each has a stable code, and a sentence its reader understands, in their language."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+class CareError(Exception):
+    """A refusal that a person reads. `code` is stable and English, `message` is translated when it is shown."""
+
+    code = "refused"
+    message: str | Promise = _("This cannot be done.")
+    status = 409
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(self.code)
+        self.values = values
+
+    def __str__(self) -> str:
+        return str(self.message) % self.values if self.values else str(self.message)
+
+
+class NotAllowed(CareError):
+    code = "not_allowed"
+    message = _("Your role does not allow this.")
+    status = 403
+
+
+class NotFound(CareError):
+    code = "not_found"
+    message = _("There is no such record, or you may not see it.")
+    status = 404

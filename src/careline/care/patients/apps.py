@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class Config(AppConfig):
+    name = "careline.care.patients"
+    label = "patients"
+    verbose_name = "Patients"

@@ -1,0 +1,421 @@
+"""The words of the router: what it knows (rules), what it hears (events), what it orders (commands).
+
+All values, no behaviour. Ids are opaque strings (UUIDs in production). Times are seconds since the Unix
+epoch as floats, durations are seconds (`_s`). Nothing here reads a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+ContactId = str
+AgentId = str
+QueueId = str
+
+
+class Channel(StrEnum):
+    """What an agent's capacity is counted in. A voice or video talk fills an agent whole."""
+
+    VOICE = "voice"
+    VIDEO = "video"
+    TEXT = "text"
+    REQUEST = "request"
+
+
+class Presence(StrEnum):
+    """What the agent says of themselves; whether they are ringing or talking follows from their work."""
+
+    OFFLINE = "offline"
+    READY = "ready"
+    PAUSED = "paused"
+
+
+class Phase(StrEnum):
+    """Where a contact stands. The table in `machine.py` owns the moves between them."""
+
+    QUEUED = "queued"  # a live caller waits
+    OFFERED = "offered"  # an agent is being rung
+    TALKING = "talking"
+    HELD = "held"
+    CALLBACK = "callback"  # the caller hung up on our promise to call back; the place is kept
+    DIALLING = "dialling"  # the agent took a call-back and the patient's phone is ringing
+    WRAP_UP = "wrap_up"  # the talk is over, the agent is writing
+    ENDED = "ended"
+
+
+class Selection(StrEnum):
+    LONGEST_IDLE = "longest_idle"
+    LEAST_OCCUPIED = "least_occupied"
+
+
+class EndCause(StrEnum):
+    COMPLETED = "completed"
+    ABANDONED = "abandoned"  # the caller gave up while waiting
+    CLOSED = "closed"  # the queue was closed
+    FULL = "full"  # the queue limit was reached
+    LOST = "lost"  # the line or browser vanished and did not come back in time
+    CALLBACK_FAILED = "callback_failed"
+    CANCELLED = "cancelled"
+
+
+# --- rules: what the site has decided ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A skill the contact asks for ("lang:uk", "topic:booking"), proficiency 1 (some) to 5 (best)."""
+
+    skill: str
+    least: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Relax:
+    """After waiting `after_s`, every need but the hard ones falls by `by` (below 1 it is dropped)."""
+
+    after_s: float
+    by: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overflow:
+    """Agents of queue `to` also become eligible once a caller waited `after_s`, or while waiting/ready exceeds `ratio`."""
+
+    to: QueueId
+    after_s: float | None = None
+    ratio: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRules:
+    id: QueueId
+    site: str = ""
+    open: bool = True
+    selection: Selection = Selection.LONGEST_IDLE
+    offer_s: float = 20.0
+    wrap_up_s: float = 60.0
+    lost_s: float = 600.0  # how long a vanished caller's place is kept
+    limit: int | None = None  # most contacts waiting; the next is refused with FULL
+    head_start_s: float = 0.0  # priority, as minutes of waiting given for free
+    preferred_s: float = 20.0  # how long a contact waits for its preferred agents alone
+    relax: tuple[Relax, ...] = ()
+    overflow: tuple[Overflow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AgentProfile:
+    id: AgentId
+    queues: frozenset[QueueId]
+    skills: Mapping[str, int] = field(default_factory=dict)
+    capacity: Mapping[Channel, int] = field(default_factory=lambda: {Channel.VOICE: 1})
+    site: str = ""
+
+
+# --- events: what happened --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSet(Event):
+    """A queue was created, or its rules changed (opening and closing included)."""
+
+    rules: QueueRules
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSignedIn(Event):
+    """Also sent when the profile changes. Presence becomes PAUSED ("signed_in") when it was OFFLINE."""
+
+    profile: AgentProfile
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSignedOut(Event):
+    agent: AgentId
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentReady(Event):
+    agent: AgentId
+    by: AgentId = ""  # a supervisor who forced it
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPaused(Event):
+    """Takes effect at once for new offers; a talk in progress goes on."""
+
+    agent: AgentId
+    reason: str
+    by: AgentId = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactQueued(Event):
+    contact: ContactId
+    queue: QueueId
+    channel: Channel
+    needs: tuple[Need, ...] = ()
+    hard: frozenset[str] = frozenset()  # skills that never relax (a language nobody else speaks)
+    head_start_s: float = 0.0  # added to the queue's
+    emergency: bool = False
+    preferred: tuple[AgentId, ...] = ()
+    simulated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallerHungUp(Event):
+    """The caller ended it: while waiting an abandon, in a talk its end."""
+
+    contact: ContactId
+
+
+@dataclass(frozen=True, slots=True)
+class CallerLost(Event):
+    """The caller's browser or line vanished. The place (or the talk) is kept for `lost_s`."""
+
+    contact: ContactId
+
+
+@dataclass(frozen=True, slots=True)
+class CallerBack(Event):
+    contact: ContactId
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackAsked(Event):
+    """The caller hangs up and keeps the exact place; `not_before` is the earliest moment wished for."""
+
+    contact: ContactId
+    not_before: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OfferAccepted(Event):
+    contact: ContactId
+    agent: AgentId
+    offer: str
+
+
+@dataclass(frozen=True, slots=True)
+class OfferDeclined(Event):
+    contact: ContactId
+    agent: AgentId
+    offer: str
+    reason: str = "declined"
+
+
+@dataclass(frozen=True, slots=True)
+class PatientAnswered(Event):
+    """DIALLING -> TALKING: the patient took the call-back."""
+
+    contact: ContactId
+
+
+@dataclass(frozen=True, slots=True)
+class PatientUnreached(Event):
+    """The call-back rang out. `retry_at` puts it back with its place, None ends it with CALLBACK_FAILED."""
+
+    contact: ContactId
+    retry_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TalkHeld(Event):
+    contact: ContactId
+    agent: AgentId
+
+
+@dataclass(frozen=True, slots=True)
+class TalkResumed(Event):
+    contact: ContactId
+    agent: AgentId
+
+
+@dataclass(frozen=True, slots=True)
+class TalkEnded(Event):
+    """The agent ended the talk."""
+
+    contact: ContactId
+    agent: AgentId
+
+
+@dataclass(frozen=True, slots=True)
+class TalkTransferred(Event):
+    """To a queue (waits there with its original enqueue time, ahead by right) or to one agent (offered to them alone).
+
+    The sending agent goes to wrap-up; if nobody takes it in time, it waits in `queue`.
+    """
+
+    contact: ContactId
+    agent: AgentId
+    queue: QueueId
+    to_agent: AgentId = ""
+    needs: tuple[Need, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WrapUpDone(Event):
+    contact: ContactId
+    agent: AgentId
+
+
+@dataclass(frozen=True, slots=True)
+class ContactReordered(Event):
+    """A supervisor moves a waiting contact by changing its head start; the reason is kept."""
+
+    contact: ContactId
+    head_start_s: float
+    by: AgentId
+    reason: str
+    emergency: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContactCancelled(Event):
+    contact: ContactId
+    by: AgentId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed(Event):
+    """A timer was due: the router expires leases, relaxes needs, overflows. `handle` does nothing else for it."""
+
+
+# --- commands: what is to be done -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class OfferContact(Command):
+    """Ring the agent. The lease ends at `until`."""
+
+    contact: ContactId
+    agent: AgentId
+    offer: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawOffer(Command):
+    contact: ContactId
+    agent: AgentId
+    offer: str
+    reason: str  # declined | expired | caller_gone | agent_gone | emergency
+
+
+@dataclass(frozen=True, slots=True)
+class DialPatient(Command):
+    """The agent is reserved: ring the patient now."""
+
+    contact: ContactId
+    agent: AgentId
+
+
+@dataclass(frozen=True, slots=True)
+class StartTalk(Command):
+    contact: ContactId
+    agent: AgentId
+
+
+@dataclass(frozen=True, slots=True)
+class HoldTalk(Command):
+    contact: ContactId
+    agent: AgentId
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeTalk(Command):
+    contact: ContactId
+    agent: AgentId
+
+
+@dataclass(frozen=True, slots=True)
+class StopTalk(Command):
+    """The agent's side of the talk ends (ended, transferred, caller gone)."""
+
+    contact: ContactId
+    agent: AgentId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartWrapUp(Command):
+    contact: ContactId
+    agent: AgentId
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class EndWrapUp(Command):
+    contact: ContactId
+    agent: AgentId
+    reason: str  # saved | expired
+
+
+@dataclass(frozen=True, slots=True)
+class PauseAgent(Command):
+    """The router paused an agent by itself (did not answer, browser gone)."""
+
+    agent: AgentId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseContact(Command):
+    """Closed, or full: say so kindly and offer what is useful."""
+
+    contact: ContactId
+    cause: EndCause
+
+
+@dataclass(frozen=True, slots=True)
+class EndContact(Command):
+    contact: ContactId
+    cause: EndCause
+
+
+# --- what may be asked ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What an honest queue tells a caller. `position` is None when it grew for a fair reason: then the wait is said instead.
+
+    `wait_low_s`..`wait_high_s` is an 80 % interval; None when there is no ground for one yet.
+    """
+
+    position: int | None
+    wait_low_s: float | None
+    wait_high_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Folded states touched since the last mark, as JSON-ready dicts; None where the thing has ended."""
+
+    contacts: Mapping[ContactId, Mapping[str, Any] | None]
+    agents: Mapping[AgentId, Mapping[str, Any] | None]
+    queues: Mapping[QueueId, Mapping[str, Any] | None]
+
+
+class IllegalEvent(Exception):
+    """The event does not fit the state. Nothing was changed."""
+
+    def __init__(self, event: Event, why: str) -> None:
+        super().__init__(f"{type(event).__name__}: {why}")
+        self.event = event
+        self.why = why

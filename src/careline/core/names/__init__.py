@@ -2,7 +2,7 @@
 
 from careline.core.names.dates import Day, age_on, from_digits, is_year, read_date, take_dates
 from careline.core.names.given import variants
-from careline.core.names.han import gram_query, typed_forms
+from careline.core.names.han import gram_query, same_sound
 from careline.core.names.keys import card_key, name_keys, phone_keys, record_keys, vocabulary
 from careline.core.names.latin import polish_spelling, russian_passport, ukrainian_2010
 from careline.core.names.order import display_name, family_first, masked_name, masked_number, short_name, sort_key
@@ -34,12 +34,12 @@ __all__ = [
     "readings",
     "record_keys",
     "russian_passport",
+    "same_sound",
     "script_of",
     "short_name",
     "sort_key",
     "stems",
     "take_dates",
-    "typed_forms",
     "ukrainian_2010",
     "variants",
     "vocabulary",

@@ -27,7 +27,9 @@ _YEAR_END = r"(?:\s*(?:року|рік|года|год|roku|р\.|г\.|r\.))?"
 _EAST = re.compile(r"(?<!\d)(\d{4})\s*年\s*(?:(\d{1,2})\s*月\s*(?:(\d{1,2})\s*[日号]?)?)?(?:生)?")
 _YMD = re.compile(r"(?<!\d)(\d{4})[.\-/](\d{1,2})[.\-/](\d{1,2})(?![\d])")
 _DMY = re.compile(r"(?<!\d)(\d{1,2})\s?[.\-/]\s?(\d{1,2})\s?[.\-/]\s?(\d{4}|\d{2})(?!\d)" + _YEAR_END)
-_WORDY = re.compile(rf"(?<!\d)(\d{{1,2}})(?:\.|-?го|st|nd|rd|th)?\s+({_STEMS})\w*\.?,?\s+(\d{{4}})(?!\d)" + _YEAR_END, re.I)
+_WORDY = re.compile(
+    rf"(?<!\d)(\d{{1,2}})(?:\.|-?го|st|nd|rd|th)?\s+({_STEMS})\w*\.?,?\s+(\d{{4}})(?!\d)" + _YEAR_END, re.I
+)
 _WORDY_US = re.compile(rf"\b({_STEMS})\w*\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?,?\s+(\d{{4}})(?!\d)", re.I)
 _YM = re.compile(r"(?<!\d)(\d{1,2})[./](\d{4})(?!\d)")
 OLDEST_YEARS = 125

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from itertools import product
+from itertools import pairwise, product
 
 from pypinyin import Style, pinyin
 
@@ -17,6 +17,13 @@ _AS_FAMILY = {
     "召": "shao4", "折": "she2", "黑": "he4", "哈": "ha3", "燕": "yan1", "宁": "ning4", "缪": "miao4", "覃": "qin2",
     "尉": "wei4", "洗": "xian3", "葛": "ge3", "牟": "mu4", "种": "chong2", "祭": "zhai4", "那": "na1", "卜": "bu3",
     "曲": "qu1", "訾": "zi1", "逄": "pang2", "长": "chang2", "吕": "lü3", "沈": "shen3",
+}  # fmt: skip
+# Characters of given names that are commonly read in two ways.
+_TWO_WAYS = {
+    "乐": ("le4", "yue4"), "晟": ("sheng4", "cheng2"), "茜": ("qian4", "xi1"), "长": ("chang2", "zhang3"),
+    "朝": ("chao2", "zhao1"), "行": ("xing2", "hang2"), "盛": ("sheng4", "cheng2"), "曾": ("zeng1", "ceng2"),
+    "重": ("zhong4", "chong2"), "娜": ("na4", "nuo2"), "柏": ("bai3", "bo2"), "单": ("dan1", "shan4"),
+    "强": ("qiang2", "jiang4"), "宿": ("su4", "xiu3"), "珈": ("jia1", "jia1"), "翟": ("zhai2", "di2"),
 }  # fmt: skip
 # Traditional forms of the commonest family and given names; both spellings meet in the simplified one.
 _PAIRS = (
@@ -58,12 +65,14 @@ def syllables(char: str, family: bool = False) -> tuple[str, ...]:
     """Readings of one character with tone digits, likeliest first, at most two; "lü" is written so."""
     if family and char in _AS_FAMILY:
         return (_AS_FAMILY[char],)
-    found = pinyin(char, style=Style.TONE3, heteronym=not family, v_to_u=True, neutral_tone_with_five=True)
-    return tuple(found[0][:2]) if found else ()
+    if not family and char in _TWO_WAYS:
+        return tuple(dict.fromkeys(_TWO_WAYS[char]))
+    found = pinyin(char, style=Style.TONE3, v_to_u=True, neutral_tone_with_five=True)
+    return tuple(found[0][:1]) if found else ()
 
 
 def untoned(syllable: str) -> str:
-    """"lü3" -> "lv": no tone, and v for ü, as it is typed."""
+    """ "lü3" -> "lv": no tone, and v for ü, as it is typed."""
     return _TONE.sub("", syllable).replace("ü", "v")
 
 
@@ -103,17 +112,22 @@ def name_syllables(family: str, given: str) -> tuple[list[str], list[list[str]]]
 def grams(text: str) -> list[str]:
     """Characters and pairs of neighbours: 王小明 -> 王 小 明 王小 小明."""
     chars = _letters(text)
-    return list(dict.fromkeys([*chars, *(a + b for a, b in zip(chars, chars[1:], strict=False))]))
+    return list(dict.fromkeys([*chars, *(a + b for a, b in pairwise(chars))]))
 
 
 def gram_query(text: str) -> list[str]:
     """What must all be in a name that contains the text: its pairs, or the one character itself."""
     chars = _letters(text)
-    return chars if len(chars) < 2 else list(dict.fromkeys(a + b for a, b in zip(chars, chars[1:], strict=False)))
+    return chars if len(chars) < 2 else list(dict.fromkeys(a + b for a, b in pairwise(chars)))
+
+
+def same_sound(text: str) -> list[str]:
+    """Pinyin without tones of each character: what names written with other characters of that sound have."""
+    return list(dict.fromkeys(untoned(syllables(c)[0]) for c in _letters(text) if syllables(c)))
 
 
 def keys(family: str, given: str) -> tuple[list[str], list[str]]:
-    """(plain keys, Cyrillic words) of a Chinese name: grams, pinyin by syllable, joined, toned, and initials."""
+    """(plain keys, Cyrillic words) of a Chinese name: grams, pinyin by syllable (tone or none), joined, initials."""
     first, rests = name_syllables(family, given)
     plain: dict[str, None] = dict.fromkeys(grams(family + given))
     cyrillic: dict[str, None] = {}
@@ -124,8 +138,6 @@ def keys(family: str, given: str) -> tuple[list[str], list[str]]:
         joined_first, joined_rest = "".join(map(untoned, first)), "".join(map(untoned, rest))
         plain.update(dict.fromkeys(filter(None, (joined_first, joined_rest, joined_first + joined_rest))))
         if joined_first and joined_rest:
-            plain[joined_rest + joined_first] = None
             plain["".join(s[0] for s in map(untoned, both))] = None
-            plain["".join(both).replace("ü", "v")] = None
         cyrillic.update(dict.fromkeys(filter(None, ("".join(map(palladius, first)), "".join(map(palladius, rest))))))
     return list(plain), list(cyrillic)

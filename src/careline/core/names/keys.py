@@ -1,7 +1,8 @@
 """All search keys of a record: made once when it is written, so that a search is one look into one index.
 
 A key says by its first character what it is: a letter for a word as plain text (pinyin and Chinese grams too), `~` the
-sound of a word, `@` the birth date, `+` a telephone number from its front, `-` the same from its end, `#` a card number.
+sound of a word, `@` the birth date, `+` a telephone number from its front, `-` the same from its end,
+`#` a card number.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ LONGEST_KEY = 120
 
 @lru_cache(maxsize=131072)
 def word_keys(part: str) -> tuple[str, ...]:
-    """Keys of one part of a name (family, given or middle): each word, words of a double name joined, sounds, initial."""
+    """Keys of one part of a name (family, given or middle): each word, a double name joined, and their sounds."""
     found = [word for word in words(part) if script_of(word) is not Script.HAN]
     whole = [*found, "".join(found)] if len(found) > 1 else found
     keys = dict.fromkeys(plain(word) for word in whole)
@@ -88,5 +89,10 @@ def record_keys(
 
 
 def vocabulary(keys: Iterable[str]) -> list[str]:
-    """The words among a record's keys that a slip of the finger is corrected to: sounds of at least three letters."""
-    return [key[1:] for key in keys if key.startswith(SOUND) and len(key) > 3]
+    """The words among a record's keys that a slip of the finger is corrected to, of at least three letters: sounds,
+    and the pinyin of a Chinese name."""
+    keys = list(keys)
+    found = [key[1:] for key in keys if key.startswith(SOUND)]
+    if any(is_han(key[0]) for key in keys):
+        found += [key for key in keys if key.isascii() and key.isalpha()]
+    return [word for word in found if len(word) > 2]

@@ -5,28 +5,21 @@ from __future__ import annotations
 from careline.core.names.scripts import APOSTROPHES
 
 # Cabinet of Ministers of Ukraine, resolution 55 of 27 January 2010.
-_UK = dict(
-    zip(
-        "абвгґдежзиіклмнопрстуфхцчшщ",
-        "a b v h g d e zh z y i k l m n o p r s t u f kh ts ch sh shch".split(),
-        strict=True,
-    )
-) | {"ь": "", "є": "ie", "ї": "i", "й": "i", "ю": "iu", "я": "ia"}
+_UK_LETTERS = "абвгґдежзиіклмнопрстуфхцчшщ"
+_UK_LATIN = "a b v h g d e zh z y i k l m n o p r s t u f kh ts ch sh shch"
+_UK = dict(zip(_UK_LETTERS, _UK_LATIN.split(), strict=True))
+_UK |= {"ь": "", "є": "ie", "ї": "i", "й": "i", "ю": "iu", "я": "ia"}
 _UK_FIRST = {"є": "ye", "ї": "yi", "й": "y", "ю": "yu", "я": "ya"}
 
 # Russian passports: ICAO Doc 9303, by order 889 of the Foreign Ministry, 2016.
-_RU = dict(
-    zip(
-        "абвгдеёжзийклмнопрстуфхцчшщъыьэюя",
-        "a b v g d e e zh z i i k l m n o p r s t u f kh ts ch sh shch ie y  e iu ia".split(" "),
-        strict=True,
-    )
-)
+_RU_LETTERS = "абвгдеёжзийклмнопрстуфхцчшщъыэюя"
+_RU_LATIN = "a b v g d e e zh z i i k l m n o p r s t u f kh ts ch sh shch ie y e iu ia"
+_RU = dict(zip(_RU_LETTERS, _RU_LATIN.split(), strict=True)) | {"ь": ""}
 
 # Polish spelling of names in Ukrainian and Russian letters (PWN, simplified: no softening of ń, ś, ć before vowels).
-_PL_SHARED = dict(
-    zip("абвдежзийклмнопрстуфхцчшщъь", "a b w d e ż z y j k ł m n o p r s t u f ch c cz sz szcz  ".split(" "), strict=True)
-)
+_PL_LETTERS = "абвдежзийклмнопрстуфхцчшщ"
+_PL_LATIN = "a b w d e ż z y j k ł m n o p r s t u f ch c cz sz szcz"
+_PL_SHARED = dict(zip(_PL_LETTERS, _PL_LATIN.split(), strict=True)) | {"ъ": "", "ь": ""}
 _PL = {
     "uk": _PL_SHARED | {"г": "h", "ґ": "g", "і": "i", "ї": "ji", "є": "je", "ю": "ju", "я": "ja"},
     "ru": _PL_SHARED | {"г": "g", "и": "i", "ы": "y", "э": "e", "ё": "jo", "ю": "ju", "я": "ja"},

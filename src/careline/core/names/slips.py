@@ -11,12 +11,11 @@ _TO_CYRILLIC = [str.maketrans(_QWERTY, keys) for keys in (_UK_KEYS, _RU_KEYS)]
 _TO_LATIN = [str.maketrans(keys, _QWERTY) for keys in (_UK_KEYS, _RU_KEYS)]
 
 # Endings of oblique cases of Ukrainian and Russian names (singular), longest first.
-_ENDINGS = sorted(
-    "ого ому его ему ової ової ові еві єві ими ими ими ими ому ої ою ею єю ій ий ый ой ей им ым ім ом ем єм ую юю "
-    "ии ії ия ія ию ію ині иною а у ю я е є і ї и ы о".split(),
-    key=len,
-    reverse=True,
-)
+_ENDINGS_TEXT = """
+    ого ому его ему ової ові еві єві ої ою ею єю ій ий ый ой ей им ым ім ом ем єм ую юю
+    ии ії ия ія ию ію ині иною а у ю я е є і ї и ы о
+"""
+_ENDINGS = sorted(_ENDINGS_TEXT.split(), key=len, reverse=True)
 _SHORTEST_STEM = 3
 # Consonants that change before an ending: Ольга - Ользі, Радько - Радці, Солоха - Солосі.
 _ALTERNATION = {"з": "г", "ц": "к", "с": "х", "ж": "г", "ч": "к"}
@@ -58,7 +57,7 @@ def deletes(word: str) -> list[str]:
 
 
 def distance(a: str, b: str, most: int = 3) -> int:
-    """Optimal string alignment distance: letters added, left out, changed, or neighbours exchanged; capped at `most`."""
+    """Optimal string alignment distance: letters added, left out, changed, neighbours exchanged; at most `most`."""
     if abs(len(a) - len(b)) >= most:
         return most
     before: list[int] = []

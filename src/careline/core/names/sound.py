@@ -19,7 +19,9 @@ from careline.core.names.scripts import APOSTROPHES
 MOST_READINGS = 8
 
 _CYRILLIC: dict[str, tuple[str, ...]] = {
-    **dict(zip("абвгґдежзиійклмнопрстуфхцчшщыэєїюяў", ((c,) for c in "abvggdejziiiklmnoprstufgcqxxieeiuau"), strict=True)),
+    **dict(
+        zip("абвгґдежзиійклмнопрстуфхцчшщыэєїюяў", ((c,) for c in "abvggdejziiiklmnoprstufgcqxxieeiuau"), strict=True)
+    ),
     "ё": ("e", "o"),
     "ъ": ("", "e"),  # a passport writes it "ie"
     "ь": ("",),

@@ -50,6 +50,8 @@ const wire = new Wire({
   },
   onAway: (away) => showAway(away),
   onSignedOut: () => showSignedOut(true),
+  onRefused: (refusal) => showRefusal(refusal.message),
+  onMicrophone: (found) => showRefusal(texts.mic[found]),
   onMuted: (muted) => {
     desk.muted = muted;
     tell("muted", muted);
@@ -59,6 +61,7 @@ const wire = new Wire({
     body.dataset.media = media;
     paintVideo();
   },
+  words: texts,
   videos: () => ({ remote: $("remote-video"), own: $("own-video") }),
 });
 

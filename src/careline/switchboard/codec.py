@@ -25,7 +25,7 @@ COMMANDS: dict[str, type] = _subclasses(Command)
 
 def encode(value: Any) -> Any:
     """JSON-ready form of any of the router's words. Sets are sorted, so that equal values are written alike."""
-    if value is None or isinstance(value, str | int | float) and not isinstance(value, Enum):
+    if value is None or (isinstance(value, str | int | float) and not isinstance(value, Enum)):
         return value
     if isinstance(value, Enum):
         return value.value

@@ -432,7 +432,7 @@ class Switchboard:
     async def _become_active(self) -> None:
         """Raises psycopg.OperationalError when the database cannot be reached at all."""
         self._db = await _connect(self._dsn)
-        while not await self._lock():
+        while not await self._lock():  # noqa: ASYNC110  (the lock is in the database, not in this process)
             await asyncio.sleep(STANDBY_S)
         found = await (await self._db.execute(journal.TAKE_OVER, {"holder": self._holder[:120]})).fetchone()
         assert found
@@ -502,9 +502,7 @@ class Switchboard:
         )
 
     async def _check_fence(self) -> None:
-        found = await (
-            await self._connection().execute("SELECT number FROM switchboard_fence WHERE id = 1")
-        ).fetchone()
+        found = await (await self._connection().execute("SELECT number FROM switchboard_fence WHERE id = 1")).fetchone()
         if not found or found[0] != self.fence:
             raise Overtaken
 

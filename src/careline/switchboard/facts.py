@@ -23,9 +23,9 @@ MOST = 100
 
 log = logging.getLogger(__name__)
 
-_READ = (
-    "SELECT id, kind, key, data FROM outbox_outboxrow WHERE \"to\" = 'switchboard' AND done_at IS NULL ORDER BY id LIMIT %s"
-)
+_READ = """
+SELECT id, kind, key, data FROM outbox_outboxrow WHERE "to" = 'switchboard' AND done_at IS NULL ORDER BY id LIMIT %s
+"""
 _DONE = "UPDATE outbox_outboxrow SET done_at = now() WHERE id = ANY(%s) AND done_at IS NULL"
 
 

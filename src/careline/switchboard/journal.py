@@ -22,6 +22,7 @@ from careline.switchboard.codec import COMMANDS, EVENTS, decode_command, encode
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LOCK = 0x63617265  # the advisory lock of the one active switchboard
 
+# ruff: noqa: S608
 COMMIT = f"""
 WITH mine AS (
     UPDATE switchboard_fence SET commits = %(commit)s WHERE id = 1 AND number = %(fence)s RETURNING number

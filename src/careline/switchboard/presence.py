@@ -68,7 +68,9 @@ class Reconciler:
     def gone(self, present: Present) -> list[Event]:
         router = self._switchboard.router
         contacts = [
-            c for c in router.contacts() if c.phase in ON_THE_LINE and c.lost_since is None and c.id not in present.contacts
+            c
+            for c in router.contacts()
+            if c.phase in ON_THE_LINE and c.lost_since is None and c.id not in present.contacts
         ]
         agents = [a for a in router.agents() if a.presence != Presence.OFFLINE and a.id not in present.agents]
         return [

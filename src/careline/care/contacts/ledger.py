@@ -1,7 +1,8 @@
 """The ledger: every event and every order, in order, never changed. Ids and codes only.
 
-A row belongs to one stream of one subject and is numbered there without gaps from 1. Two writers never share a stream:
-`routing`, `agent`, `queue` and `clock` are the switchboard's, `record` is written by actions that hold the contact's lock.
+A row belongs to one stream of one subject and is numbered there without gaps from 1. Two writers never share a
+stream: `routing`, `agent`, `queue` and `clock` are the switchboard's, `record` is written by actions that hold the
+contact's lock.
 
 Readers stop at `horizon()`, the oldest transaction still running: whatever is below it is final, so a transaction that
 took its number early and commits late is never skipped. See docs/explanation/ledger.md.
@@ -44,7 +45,7 @@ given AS (
     RETURNING position
 )
 """
-APPEND = f"WITH {INSERT.format(only_if='')} SELECT array_agg(position ORDER BY position) FROM written"
+APPEND = f"WITH {INSERT.format(only_if='')} SELECT array_agg(position ORDER BY position) FROM written"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)

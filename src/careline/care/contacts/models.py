@@ -76,6 +76,7 @@ class Contact(models.Model):
     language = models.CharField(max_length=8)
     simulated = models.BooleanField(default=False)
     started_at = models.DateTimeField()
+    place = models.CharField(max_length=120, blank=True)  # of a walk-in: the hall, a floor, a window
     token_hash = models.CharField(max_length=64, blank=True)  # sha256 of the patient's one-contact token
 
 

@@ -95,5 +95,10 @@ class Migration(migrations.Migration):
             model_name='contactsummary',
             index=models.Index(condition=models.Q(('cause__in', ['abandoned', 'lost', 'callback_failed']), ('recovered_by', None)), fields=['-ended_at'], name='summary_to_recover'),
         ),
+        migrations.AddField(
+            model_name='contact',
+            name='place',
+            field=models.CharField(blank=True, max_length=120),
+        ),
         migrations.RunSQL(GUARD, UNGUARD),
     ]

@@ -7,5 +7,11 @@ from django.urls import include, path
 
 urlpatterns = [
     path("admin/", admin.site.urls),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include("careline.faces.door.urls")),
 ]
+
+handler400 = "careline.base.errors.pages.bad_request"
+handler403 = "careline.base.errors.pages.forbidden"
+handler404 = "careline.base.errors.pages.not_found"
+handler429 = "careline.base.errors.pages.too_many"  # allauth's
+handler500 = "careline.base.errors.pages.failed"

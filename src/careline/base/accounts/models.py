@@ -32,8 +32,8 @@ class User(AbstractUser):
     simulated = models.BooleanField(default=False, editable=False)  # a colleague of the demo
 
     class Meta(AbstractUser.Meta):  # type: ignore[name-defined,misc]
-        verbose_name = _("staff member")
-        verbose_name_plural = _("staff")
+        verbose_name = _("staff member")  # type: ignore[assignment]
+        verbose_name_plural = _("staff")  # type: ignore[assignment]
 
 
 class Posting(models.Model):

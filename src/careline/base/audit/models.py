@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from careline.base.ids import uuid7
 
@@ -23,7 +25,11 @@ class AuditRow(models.Model):
     detail = models.JSONField(default=dict)  # never names or numbers
 
     class Meta:
+        verbose_name = _("audit row")
+        verbose_name_plural = _("audit trail")
         indexes = [
             models.Index(fields=["user_id", "at"]),
             models.Index(fields=["organisation_id", "at"]),
+            models.Index(fields=["-at", "-id"], name="audit_latest"),
+            GinIndex(fields=["subject_ids"], name="audit_subject_ids"),  # who read this patient
         ]

@@ -1,4 +1,4 @@
-"""Settings of the whole system. Everything that differs between sites comes from the environment (docs/reference/settings.md)."""
+"""Settings of the whole system. What differs between sites comes from the environment (docs/reference/settings.md)."""
 
 from __future__ import annotations
 

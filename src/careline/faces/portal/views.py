@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import groupby
 from zoneinfo import ZoneInfo
 
 import phonenumbers
@@ -10,12 +11,14 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone, translation
+from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from careline.care.directory import queries as directory
-from careline.care.directory.models import PhoneLine, in_language
-from careline.care.directory.queries import OpenState
+from careline.care.directory.errors import LineUnknown
+from careline.care.directory.models import Notice, PhoneLine, in_language
+from careline.care.directory.rules import OpenState
 
 LANGUAGES = dict(settings.LANGUAGES)
 HTML_LANG = {"zh-hans": "zh-CN"}  # what browsers and screen readers know; the rest are the same
@@ -24,7 +27,11 @@ HTML_LANG = {"zh-hans": "zh-CN"}  # what browsers and screen readers know; the r
 @require_safe
 def lines(request: HttpRequest) -> HttpResponse:
     """Every line that takes web calls, by network."""
-    return render(request, "portal/lines.html", {"networks": directory.web_lines_by_network()})
+    ordered = sorted(directory.web_lines(), key=lambda line: (line.organisation.path, line.name))
+    networks = [
+        (organisation, list(rows)) for organisation, rows in groupby(ordered, key=lambda line: line.organisation)
+    ]
+    return render(request, "portal/lines.html", {"networks": networks, "html_lang": html_lang(get_language())})
 
 
 @require_safe
@@ -32,7 +39,7 @@ def lines(request: HttpRequest) -> HttpResponse:
 def choose_language(request: HttpRequest, code: str) -> HttpResponse:
     line = known_line(code)
     offered = [(language, LANGUAGES[language]) for language in languages_of(line)]
-    chosen = translation.get_language()
+    chosen = get_language()
     if chosen not in dict(offered):
         chosen = offered[0][0]
     with translation.override(chosen):
@@ -48,14 +55,17 @@ def call(request: HttpRequest, code: str, language: str) -> HttpResponse:
         raise Http404
     with translation.override(language):
         values = page(line, language)
-        values["topics"] = directory.topics_for_callers(line.organisation_id)
+        values["topics"] = [node.topic for node in directory.topic_tree(line.organisation_id, for_calls=True)]
         values["windows"] = callback_windows(values["hours"], timezone.now(), zone(line))
         return render(request, "portal/call.html", values)
 
 
 def known_line(code: str) -> PhoneLine:
-    line = directory.line_by_code(code)
-    if line is None or not line.web_calls:
+    try:
+        line = directory.line_by_code(code)
+    except LineUnknown as refusal:
+        raise Http404 from refusal
+    if not line.web_calls:
         raise Http404
     return line
 
@@ -72,13 +82,21 @@ def page(line: PhoneLine, language: str) -> dict[str, object]:
         "line": line,
         "organisation": line.organisation,
         "language": language,
-        "html_lang": HTML_LANG.get(language, language),
+        "html_lang": html_lang(language),
         "number": shown_number(line.number),
         "hours": directory.is_open(line, now),
-        "notices": [in_language(n.texts, language) for n in directory.notices_for_callers(line.organisation, now)],
+        "notices": [in_language(notice.texts, language) for notice in notices(line, now)],
         "zone": zone(line),
         "keep_min": max(1, line.queue.lost_s // 60),
     }
+
+
+def notices(line: PhoneLine, now: datetime) -> list[Notice]:
+    return directory.notices_now(line.organisation, now, site_id=line.site_id, for_callers=True)
+
+
+def html_lang(language: str | None) -> str:
+    return HTML_LANG.get(language or "en", language or "en")
 
 
 def zone(line: PhoneLine) -> ZoneInfo:

@@ -1,8 +1,8 @@
 // The patient's page of a web call: shows the one state that the live process names, and carries voice, video and text.
-import { connect, post } from "../live.js";
-import { MicCheck } from "../mic.js";
-import { PatientTalk } from "../talk.js";
-import { ringer } from "../ring.js";
+import { Live, post, Refused } from "../live.js";
+import { MicrophoneCheck } from "../mic.js";
+import { openMicrophone, PageTalk, playOn } from "../talk.js";
+import { Ringer } from "../ring.js";
 
 const root = document.getElementById("call");
 const words = document.getElementById("words").dataset;
@@ -10,8 +10,8 @@ const language = document.documentElement.lang;
 const HERE = "careline-call"; // this tab has a call going on: try to resume it after a reload
 const byId = (id) => document.getElementById(id);
 
-const page = { shown: "", topic: null, channel: "voice", state: null, stream: null, mic: null, talk: null, live: null, lostAt: 0 };
-const ring = ringer();
+const page = { shown: "", topic: null, channel: "voice", state: null, stream: null, mic: null, talk: null, live: null, lostAt: 0, answered: false };
+const ring = new Ringer();
 
 // --- what is seen ---------------------------------------------------------------------------------------------
 
@@ -68,8 +68,8 @@ function circle(ns, name, x, r) {
   return dot;
 }
 
-const sinceState = () => Math.max(0, page.live.now() - page.state.since);
-const sinceQueued = () => page.state.waited_s + Math.max(0, page.live.now() - page.state.server_now);
+const sinceState = () => Math.max(0, page.live.serverNow() - page.state.since);
+const sinceQueued = () => page.state.waited_s + Math.max(0, page.live.serverNow() - page.state.server_now);
 
 setInterval(() => {
   if (page.shown === "queue") showPlace();
@@ -87,6 +87,7 @@ function onState(state) {
   page.channel = state.channel;
   const wanted = SHOWN_AS[state.phase];
   if (!(page.shown === "callback" && wanted === "queue")) show(wanted);
+  if (wanted !== "talk" && before?.talk) page.talk?.pauseTalk();
   if (wanted === "ringing") ring.start(words.titleRing);
   else ring.stop();
   if (wanted === "queue" || wanted === "promised") showPlace();
@@ -97,7 +98,10 @@ function onState(state) {
 function onTalk(state, before) {
   const writing = state.channel === "text";
   byId("talk-agent").textContent = state.agent ?? "";
-  byId("mute").hidden = byId("camera").hidden = writing;
+  page.answered = true;
+  byId("mute").hidden = writing;
+  byId("camera").hidden = page.channel !== "video";
+  if (before?.talk && before.talk !== state.talk) page.talk?.pauseTalk(); // another operator: their desk says hello
   if (state.phase === "held") byId("talk-quality").textContent = words.onHold;
   else if (before?.phase === "held" || writing) byId("talk-quality").textContent = words.good;
   if (writing) byId("write-text").focus();
@@ -105,23 +109,22 @@ function onTalk(state, before) {
 }
 
 function openTalk(state) {
-  page.talk ??= new PatientTalk({
-    send: (data) => act("signal", { data }),
-    onTrack: (track, stream) => play(track, stream),
-    onQuality: (quality) => {
-      if (page.state.phase === "held") return;
-      byId("talk-quality").textContent = { good: words.good, weak: words.weak, lost: words.reconnecting }[quality];
+  page.talk ??= new PageTalk(page.stream, {
+    send: (data) => post("/live/call/actions", { action: "signal", data }),
+    video: page.channel === "video",
+    onTrack: (kind, stream) => play(kind, stream),
+    onState: (voice) => {
+      if (page.state.phase === "held" || voice === "stopped") return;
+      byId("talk-quality").textContent = { connected: words.good, reconnecting: words.reconnecting }[voice] ?? words.connecting;
     },
   });
-  page.talk.use(page.stream);
-  page.talk.held = state.phase === "held";
+  page.talk.hold(state.phase === "held");
 }
 
-function play(track, stream) {
-  const player = track.kind === "video" ? byId("far-video") : byId("far-audio");
-  player.srcObject = stream;
-  player.hidden = track.kind !== "video" && player.tagName === "VIDEO";
-  player.play().catch(() => document.addEventListener("click", () => player.play(), { once: true })); // needs a touch first
+function play(kind, stream) {
+  const player = byId(kind === "video" ? "far-video" : "far-audio");
+  player.hidden = kind !== "video";
+  playOn(player, stream).catch(() => document.addEventListener("click", () => player.play(), { once: true })); // needs a touch first
 }
 
 function onAfter(state) {
@@ -129,12 +132,18 @@ function onAfter(state) {
   sessionStorage.removeItem(HERE);
   const known = { completed: words.endedCompleted, abandoned: words.endedAbandoned, lost: words.endedLost, callback_failed: words.endedCallbackFailed };
   byId("t-after").textContent = known[state.cause || "completed"] ?? words.endedOther;
-  byId("rating").hidden = !state.answered;
+  byId("rating").hidden = !page.answered;
 }
 
 function closeTalk() {
-  page.talk?.close();
+  page.talk?.stop();
   page.talk = null;
+  closeMicrophone();
+}
+
+function closeMicrophone() {
+  page.mic?.stop();
+  page.mic = null;
   for (const track of page.stream?.getTracks() ?? []) track.stop();
   page.stream = null;
 }
@@ -146,7 +155,7 @@ function addLine({ id, from, text, at }) {
   line.className = from === "patient" ? "mine" : "";
   line.textContent = text;
   const when = document.createElement("small");
-  when.textContent = new Date(at).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+  when.textContent = new Date(typeof at === "number" ? at * 1000 : at).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
   line.append(when);
   byId("lines").append(line);
   line.scrollIntoView({ block: "nearest" });
@@ -156,34 +165,42 @@ function addLine({ id, from, text, at }) {
 
 function listen() {
   page.live?.close();
-  page.live = connect("/live/call/events", {
-    state: onState,
-    text: addLine,
-    signal: ({ data }) => page.talk?.receive(data),
-    reset: () => {},
-    onConnection: (status) => {
-      if (status === "refused") forget();
-      else if (status === "lost" && ["queue", "promised"].includes(page.shown)) {
-        page.lostAt = Date.now();
-        show("lost");
-      } else if (status === "open" && page.shown === "lost" && page.state) onState(page.state);
-    },
-  });
+  page.live = new Live("/live/call/events", { state: onState, text: addLine, signal: hearSignal }, onConnection);
+}
+
+function hearSignal(said) {
+  if (page.state && !page.talk && page.channel !== "text") openTalk(page.state);
+  page.talk?.hear(said.data ?? said);
+}
+
+function onConnection(status) {
+  if (status === "refused") forget();
+  else if (status === "waiting" && ["queue", "promised"].includes(page.shown)) {
+    page.lostAt = Date.now();
+    show("lost");
+  } else if (status === "open" && page.shown === "lost" && page.state) onState(page.state);
 }
 
 function forget() {
   sessionStorage.removeItem(HERE);
   page.live?.close();
+  page.answered = false;
+  page.state = null;
   closeTalk();
+  byId("rated").hidden = true;
+  byId("rating").disabled = false;
+  byId("lines").replaceChildren();
   show(root.dataset.open === "1" ? "topic" : "closed");
 }
 
+/** True when it reached the live process; else says why on the screen that is shown. */
 async function act(action, more = {}) {
   try {
-    return await post("/live/call/actions", { action, ...more });
+    await post("/live/call/actions", { action, ...more });
+    return true;
   } catch (refusal) {
     say(refusal.message || words.failed);
-    return null;
+    return false;
   }
 }
 
@@ -191,14 +208,14 @@ async function start() {
   const button = byId("call-now");
   button.disabled = true;
   try {
-    if (page.channel !== "text") await page.mic?.ready;
-    page.stream = page.channel === "text" ? null : await navigator.mediaDevices.getUserMedia({ audio: page.mic?.constraints ?? true, video: page.channel === "video" });
+    await microphoneFor(page.channel);
     await post("/live/call", {
       line: root.dataset.line, language: root.dataset.language, topic: page.topic, channel: page.channel,
       name: byId("who-name").value.trim(), number: byId("who-number").value.trim(),
     });
     sessionStorage.setItem(HERE, JSON.stringify({ line: root.dataset.line, channel: page.channel }));
-    page.mic?.close();
+    page.mic?.stop();
+    page.mic = null;
     showOwnPicture();
     listen();
   } catch (refusal) {
@@ -209,47 +226,104 @@ async function start() {
 }
 
 function refused(refusal) {
-  if (refusal instanceof DOMException) return say(words.micNone);
-  if (refusal.status === 422 || !refusal.code) return say(refusal.message || words.failed);
-  byId("refused-why").textContent = refusal.message;
-  return show("refused");
+  if (refusal instanceof DOMException) say(words.micNone);
+  else if (!(refusal instanceof Refused) || refusal.status === 400) say(refusal.message || words.failed);
+  else {
+    byId("refused-why").textContent = refusal.message || words.failed;
+    show("refused");
+  }
 }
 
 function showOwnPicture() {
-  const video = page.stream?.getVideoTracks().length ? page.stream : null;
-  byId("near-video").srcObject = video;
-  byId("near-video").hidden = !video;
-  byId("camera").setAttribute("aria-pressed", String(Boolean(video)));
+  const seen = page.stream?.getVideoTracks().length ? page.stream : null;
+  byId("near-video").srcObject = seen;
+  byId("near-video").hidden = !seen;
+  if (seen) byId("near-video").play().catch(() => {});
+  byId("camera").setAttribute("aria-pressed", String(Boolean(seen)));
 }
 
 async function resume() {
   const kept = JSON.parse(sessionStorage.getItem(HERE) ?? "null");
-  if (kept?.line !== root.dataset.line) return show(root.dataset.open === "1" ? "topic" : "closed");
-  show("lost");
-  page.lostAt = Date.now();
-  if (kept.channel !== "text") {
-    page.stream = await navigator.mediaDevices.getUserMedia({ audio: true, video: kept.channel === "video" }).catch(() => null);
+  if (kept?.line !== root.dataset.line) {
+    show(root.dataset.open === "1" ? "topic" : "closed");
+    return;
   }
+  page.channel = kept.channel;
+  page.lostAt = Date.now();
+  show("lost");
+  await microphoneFor(kept.channel).catch(() => {});
   showOwnPicture();
-  return listen();
+  listen();
 }
 
 // --- the microphone -------------------------------------------------------------------------------------------
 
-function checkMicrophone() {
-  page.mic?.close();
-  page.mic = new MicCheck({
-    canvas: byId("mic-level"),
-    onHeard: (level) => {
-      const said = byId("mic-said");
-      said.hidden = false;
-      said.classList.toggle("good--quiet", level !== "good");
-      said.textContent = { good: words.micOk, quiet: words.micQuiet, none: words.micNone }[level];
-      byId("mic-replay").hidden = level !== "good";
-      if (level === "none") root.querySelector('[name="channel"][value="text"]').click();
-    },
+/** Opens what the channel needs, and no more. Throws DOMException when the browser or its user refuses. */
+async function microphoneFor(channel) {
+  const video = channel === "video";
+  if (channel === "text") closeMicrophone();
+  else if (!page.stream || Boolean(page.stream.getVideoTracks().length) !== video) {
+    closeMicrophone();
+    page.stream = await openMicrophone({ video });
+  }
+}
+
+async function checkMicrophone() {
+  const said = byId("mic-said");
+  try {
+    await microphoneFor(page.channel);
+  } catch {
+    mark(said, words.micNone, true);
+    root.querySelector('[name="channel"][value="text"]').checked = true;
+    page.channel = "text";
+    return;
+  }
+  byId("mic-replay").hidden = false;
+  const draw = levelPainter(byId("mic-level"));
+  const opened = performance.now();
+  page.mic = new MicrophoneCheck(page.stream, (level, heard) => {
+    draw(level);
+    if (heard) mark(said, words.micOk, false);
+    else if (performance.now() - opened > 6000) mark(said, words.micQuiet, true);
   });
-  page.mic.open();
+}
+
+function mark(place, text, bad) {
+  if (place.textContent === text) return;
+  place.hidden = false;
+  place.textContent = text;
+  place.classList.toggle("good--quiet", bad);
+}
+
+/** Bars that grow with the voice, newest at the right. */
+function levelPainter(canvas) {
+  const paper = canvas.getContext("2d");
+  const levels = Array(30).fill(0);
+  let last = 0;
+  return (level) => {
+    if (performance.now() - last < 60) return;
+    last = performance.now();
+    levels.push(level);
+    levels.shift();
+    paper.clearRect(0, 0, canvas.width, canvas.height);
+    paper.fillStyle = getComputedStyle(canvas).color;
+    levels.forEach((value, n) => {
+      const height = Math.max(4, value * canvas.height * 0.9);
+      paper.fillRect(n * 20 + 4, (canvas.height - height) / 2, 12, height);
+    });
+  };
+}
+
+async function replay() {
+  const button = byId("mic-replay");
+  button.disabled = true;
+  const recording = await page.mic.record();
+  const player = new Audio(recording);
+  player.onended = () => {
+    URL.revokeObjectURL(recording);
+    button.disabled = false;
+  };
+  await player.play();
 }
 
 // --- what the patient does ------------------------------------------------------------------------------------
@@ -260,18 +334,18 @@ root.addEventListener("click", (event) => {
   if (button.dataset.topic) {
     page.topic = button.dataset.topic;
     show("microphone");
-    checkMicrophone();
+    if (page.channel !== "text") checkMicrophone();
   } else if ("back" in button.dataset) {
-    page.mic?.close();
+    closeMicrophone();
     show("topic");
   } else if (button.dataset.act) act(button.dataset.act);
 });
 
 byId("call-now").addEventListener("click", start);
-byId("mic-replay").addEventListener("click", () => page.mic?.replay());
+byId("mic-replay").addEventListener("click", replay);
 byId("ask-callback").addEventListener("click", () => show("callback"));
 byId("rather-wait").addEventListener("click", () => show("queue"));
-byId("try-now").addEventListener("click", () => listen());
+byId("try-now").addEventListener("click", listen);
 byId("call-again").addEventListener("click", forget);
 byId("retry").addEventListener("click", forget);
 byId("confirm-callback").addEventListener("click", async () => {
@@ -282,19 +356,20 @@ byId("confirm-callback").addEventListener("click", async () => {
 for (const choice of root.querySelectorAll('[name="channel"]')) {
   choice.addEventListener("change", () => {
     page.channel = choice.value;
+    if (page.channel === "text") closeMicrophone();
+    else checkMicrophone();
   });
 }
 byId("mute").addEventListener("click", (event) => {
-  const pressed = event.currentTarget.getAttribute("aria-pressed") !== "true";
-  event.currentTarget.setAttribute("aria-pressed", String(pressed));
-  for (const track of page.stream?.getAudioTracks() ?? []) track.enabled = !pressed;
+  if (!page.talk) return;
+  page.talk.muted = !page.talk.muted;
+  event.currentTarget.setAttribute("aria-pressed", String(page.talk.muted));
 });
-byId("camera").addEventListener("click", async (event) => {
-  const on = event.currentTarget.getAttribute("aria-pressed") !== "true";
-  event.currentTarget.setAttribute("aria-pressed", String(on));
-  await page.talk?.camera(on);
-  if (page.talk) page.stream = page.talk.stream;
-  showOwnPicture();
+byId("camera").addEventListener("click", (event) => {
+  const [picture] = page.stream?.getVideoTracks() ?? [];
+  if (!picture) return;
+  picture.enabled = !picture.enabled;
+  event.currentTarget.setAttribute("aria-pressed", String(picture.enabled));
 });
 byId("write").addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -302,10 +377,9 @@ byId("write").addEventListener("submit", async (event) => {
   if (text && (await act("text", { text }))) byId("write-text").value = "";
 });
 byId("rating").addEventListener("change", async (event) => {
-  if (await act("rate", { rating: Number(event.target.value) })) {
-    byId("rated").hidden = false;
-    byId("rating").disabled = true;
-  }
+  if (!(await act("rate", { rating: Number(event.target.value) }))) return;
+  byId("rated").hidden = false;
+  byId("rating").disabled = true;
 });
 
 resume();

@@ -15,6 +15,7 @@ from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from careline.base.organisations.models import Organisation
 from careline.care.directory import queries as directory
 from careline.care.directory.errors import LineUnknown
 from careline.care.directory.models import Notice, PhoneLine, in_language

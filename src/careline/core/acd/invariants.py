@@ -146,11 +146,6 @@ def _audit_capacity(a: Agent) -> Iterator[str]:
     whole = sum(1 for task in a.work.values() if task.channel in WHOLE)
     if whole and len(a.work) > 1:
         yield f"agent {a.id} does something beside a voice talk"
-    for channel in (Channel.TEXT, Channel.REQUEST):
-        held = [task for task in a.work.values() if task.channel is channel]
-        # A capacity lowered in mid-work takes effect on new work only.
-        if len(held) > a.profile.capacity.get(channel, 0) and any(task.doing == RINGING for task in held):
-            yield f"agent {a.id} is rung for {channel} over capacity"
 
 
 def _audit_lines(router: Router) -> Iterator[str]:
@@ -224,7 +219,7 @@ class Witness:
         self.holds: dict[str, dict[str, str]] = {}  # agent -> contact -> doing, from commands alone
         self.offers: dict[str, OfferContact] = {}
         self.promised: dict[str, tuple[str, float, float]] = {}  # contact -> queue, queued_at, key
-        self.told: dict[str, tuple[float, int]] = {}  # contact -> entered_at, last position told
+        self.told: dict[str, tuple[tuple[str, int], int]] = {}  # contact -> queue and number there, position told
         self.numbers: dict[str, set[str]] = {}
 
     def saw(self, router: Router, event: Event, commands: list[Command], now: float) -> None:
@@ -234,6 +229,7 @@ class Witness:
         offered = [command for command in commands if isinstance(command, OfferContact)]
         for offer in offered:
             self._in_turn(router, offer, router._now)
+            self._within_capacity(router, offer)
         if isinstance(event, TimePassed):
             for offer in self.offers.values():
                 if offer.until <= router._now:
@@ -286,6 +282,14 @@ class Witness:
         if theirs != ours:
             self.broken.append(f"desks see {ours}, the router {theirs}")
 
+    def _within_capacity(self, router: Router, offer: OfferContact) -> None:
+        c, a = router._contacts.get(offer.contact), router._agents.get(offer.agent)
+        if c is None or a is None:
+            return
+        held = sum(1 for task in a.work.values() if task.channel is c.channel)
+        if a.presence is Presence.READY and held > a.profile.capacity.get(c.channel, 0):
+            self.broken.append(f"{a.id} was given {c.id} over capacity")
+
     def _in_turn(self, router: Router, offer: OfferContact, now: float) -> None:
         """Nobody who stood before the offered contact, and whom this agent may serve, is still waiting."""
         c = router._contacts.get(offer.contact)
@@ -337,7 +341,8 @@ class Witness:
                 self.broken.append(f"{c.id} is told a wait of {low}..{high}")
             if c.lost_since is not None or place.position is None:
                 continue
-            entered_at, last = self.told.get(c.id, (c.entered_at, place.position))
-            if entered_at == c.entered_at and place.position > last:
+            stay = (c.queue, c.seq)
+            before, last = self.told.get(c.id, (stay, place.position))
+            if before == stay and place.position > last:
                 self.broken.append(f"{c.id} was told {last}, now {place.position}")
-            self.told[c.id] = (c.entered_at, place.position)
+            self.told[c.id] = (stay, place.position)

@@ -188,7 +188,7 @@ class Router:
         place) it is None.
         """
         c = self._contacts.get(contact)
-        if c is None or c.phase not in (Phase.QUEUED, Phase.OFFERED, Phase.CALLBACK):
+        if c is None or not c.in_line:
             return Place(None, None, None)
         q = self._queues[c.queue]
         entry = c.entry
@@ -202,8 +202,6 @@ class Router:
                 break
         if c.phase is Phase.OFFERED:
             return Place(position, 0.0, max((c.until or now) - now, 0.0))
-        if c.not_before is not None and c.not_before > now:
-            return Place(position, None, None)
         free = max(ahead - q.ringing, 0)
         found = estimate.wait(q.taken, q.exposure, q.given_up, q.waited, q.ready, free)
         if found is None:
@@ -1016,6 +1014,19 @@ class Router:
             insort(line, entry)
             insort(q.jumpers, entry)
             c.jumped = True
+        if 0 < c.first < c.came:
+            self._note_overtakers(c, q)
+
+    def _note_overtakers(self, c: Contact, q: Queue) -> None:
+        """One who comes back to an old place finds those ahead who came in the meantime, by right of a head start."""
+        for entry in q.line:
+            other = entry[4]
+            if other is c:
+                return
+            if other.came > c.first and not other.jumped:
+                self._touch_contact(other)
+                other.jumped = True
+                insort(q.jumpers, entry)
 
     def _leave_line(self, c: Contact) -> None:
         if not c.in_line:
@@ -1231,19 +1242,20 @@ class Router:
                     self._offer(entry[4], a)
                 self._list(a)
             self._match_all()
+        while self._ratio_moved:
+            self._check_ratios()
+            self._match_all()
         if self._changed:
             for a in self._changed.values():
                 self._list(a)
             self._changed = {}
-        if self._ratio_moved:
-            self._check_ratios()
-            if self._hot_agents or self._hot_contacts:
-                self._match_all()
 
     def _match_all(self) -> None:
         """Always the first contact in order for whom anybody is free, to the best agent for it."""
         contacts = self._hot_contacts
         agents = self._hot_agents
+        for a in self._changed.values():
+            self._list(a)
         for a in agents.values():
             self._list(a)
         while contacts or agents:
@@ -1466,6 +1478,8 @@ class Router:
         for target in q.overflowing:
             if target not in now_over:
                 target.sources.pop(q.id, None)
+                self._hot_agents.update(self._draining)  # the voice caller they are kept for may be of that queue
+                self._draining = {}
         fresh = [target for target in now_over if target not in q.overflowing]
         q.overflowing = now_over
         for target in fresh:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db import close_old_connections
+from django.db import connections
 
 from careline.base.accounts.models import User
 from careline.base.accounts.rights import postings_now
@@ -16,10 +16,12 @@ from careline.core.acd.router import Router
 def changes(router: Router) -> list[Event]:
     """Queues whose rules, and agents at work whose profile, are no longer what the directory says.
 
-    Reads the database: call it in a thread.
+    Reads the database: call it in a thread. Seldom needed, so that its connection is not kept.
     """
-    close_old_connections()
-    return [*_queues(router), *_agents(router)]
+    try:
+        return [*_queues(router), *_agents(router)]
+    finally:
+        connections.close_all()
 
 
 def _queues(router: Router) -> list[Event]:

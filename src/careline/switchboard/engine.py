@@ -442,11 +442,10 @@ class Switchboard:
     async def _rebuild(self) -> None:
         """Fold nothing, replay nothing: the states were written with every commit."""
         db = self._connection()
-        states: dict[str, dict[str, Any]] = {"contact": {}, "agent": {}, "queue": {}}
-        for subject, kind, state in await (
-            await db.execute("SELECT subject::text, kind, state::text FROM contacts_livestate")
-        ).fetchall():
-            states[kind][subject] = json.loads(state)
+        states: dict[str, list[dict[str, Any]]] = {"contact": [], "agent": [], "queue": []}
+        rows = await db.execute("SELECT kind, state::text FROM contacts_livestate ORDER BY subject")
+        for kind, state in await rows.fetchall():
+            states[kind].append(json.loads(state))
         last = await (
             await db.execute(
                 "SELECT position, at FROM contacts_ledgerrow WHERE stream <> 'record' ORDER BY position DESC LIMIT 1"

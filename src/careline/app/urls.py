@@ -7,13 +7,13 @@ from django.urls import include, path
 
 from careline.app import views
 
-handler500 = "careline.app.views.server_error"
 urlpatterns = [
     path("healthz", views.healthz),
     path("readyz", views.readyz),
     path("metrics", views.metrics),
     path("admin/", admin.site.urls),
     path("accounts/", include("careline.faces.door.urls")),
+    path("", include("careline.faces.portal.urls")),
 ]
 
 handler400 = "careline.base.errors.pages.bad_request"

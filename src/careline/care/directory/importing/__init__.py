@@ -53,7 +53,7 @@ def import_directory(
         reader.require(found.right)
         if not covers(reader, organisation):
             raise NotAllowed
-    place = Place(organisation)
+    place = Place(organisation, reader=reader)
     rows, problems, count = _read(found, place, read_table(content))
     place.problems += problems
     report = Report(kind, count, place.problems, dry_run=dry_run)

@@ -11,12 +11,14 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from careline.base.accounts.models import Posting, Role, User
+from careline.base.accounts.rights import Reader
 from careline.base.organisations.models import Organisation, Settlement, Site
 from careline.base.policy.queries import policy_for
 from careline.care.directory.importing import columns as c
@@ -53,6 +55,11 @@ class Place:
 
     organisation: Organisation
     problems: list[Problem] = field(default_factory=list)
+    reader: Reader | None = None
+
+    @cached_property
+    def reader_name(self) -> str:
+        return User.objects.values_list("username", flat=True).get(id=self.reader.user_id) if self.reader else ""
 
     def wrong(self, row: Row, column: str, reason: str) -> None:
         self.problems.append(Problem(row.line, column, reason))
@@ -417,8 +424,11 @@ def _put_staff(place: Place, rows: list[Row]) -> list[Upserted[Any]]:
         if row["from"] and row["to"] and row["to"] < row["from"]:
             place.wrong(row, "to", _("the posting would end before it begins"))
         place.site_of(row)
+    for row in rows:
+        if place.reader and row["username"] == place.reader_name:
+            place.wrong(row, "username", _("you cannot change your own postings"))
     for name in _strangers(place, list(first)):
-        place.wrong(first[name], "username", _("this user name belongs to someone outside this organisation"))
+        place.wrong(first[name], "username", _("this user name belongs to someone who works outside this organisation"))
     skills = _known_skills(place)
     for row in rows:
         for code, _proficiency in row["skills"]:
@@ -430,10 +440,15 @@ def _put_staff(place: Place, rows: list[Row]) -> list[Upserted[Any]]:
 
 
 def _strangers(place: Place, names: list[str]) -> set[str]:
-    """User names taken by people who neither work for nor in the organisation: an import must not touch them."""
+    """User names an import must not touch: of people who also work or are employed elsewhere, and of superusers.
+
+    Whoever may change an account can act as its owner, so it must lie wholly inside the organisation.
+    """
     taken = User.objects.filter(username__in=names)
-    own = taken.filter(employer__in=place.below) | taken.filter(postings__organisation__in=place.below)
-    return set(taken.values_list("username", flat=True)) - set(own.values_list("username", flat=True))
+    elsewhere = Posting.objects.exclude(organisation__in=place.below).values("user")
+    own = taken.filter(postings__organisation__in=place.below) | taken.filter(employer__in=place.below)
+    alien = Q(is_superuser=True) | Q(id__in=elsewhere) | (Q(employer__isnull=False) & ~Q(employer__in=place.below))
+    return set(taken.filter(alien | ~Q(id__in=own.values("id"))).values_list("username", flat=True))
 
 
 def _known_skills(place: Place) -> dict[str, Skill]:

@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet
 from careline.base.accounts.rights import Reader, covered
 from careline.base.organisations.models import Organisation
 from careline.care.directory.errors import LineUnknown
-from careline.care.directory.models import Notice, PhoneLine, Queue, Topic
+from careline.care.directory.models import Notice, PhoneLine, Queue, Topic, in_language
 from careline.care.directory.rules import OpenState, open_state, plan_of
 
 
@@ -50,6 +50,11 @@ def is_open(line: PhoneLine, now: datetime) -> OpenState:
     today = now.astimezone(ZoneInfo(hours.timezone)).date()
     notes = {each.date: each.reason for each in exceptions}
     return open_state(plan_of(hours, exceptions, today.year), closed, notes, today, now)
+
+
+def greeting(line: PhoneLine, language: str, name: str) -> str:
+    """What the operator called `name` (their given name) says first on this line, in the caller's language."""
+    return in_language(line.greeting, language).replace("{name}", name)
 
 
 def _ready(rows: QuerySet[PhoneLine]) -> QuerySet[PhoneLine]:

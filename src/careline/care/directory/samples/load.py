@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from itertools import product
+from itertools import count
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +15,7 @@ from django.db import transaction
 from careline.base.accounts.models import Posting, Role, User
 from careline.base.organisations.models import Organisation, Settlement, Site
 from careline.care.directory import samples
+from careline.care.directory.actions import changed
 from careline.care.directory.models import (
     Hours,
     HoursException,
@@ -60,6 +61,7 @@ def load(code: str) -> Network:
     skills = _skills(root, topics)
     _staff(root, organisations, sites, queues, skills, data)
     _notices(root, sites, data)
+    changed(root.id)
     return Network(root, organisations, sites, queues)
 
 
@@ -259,17 +261,23 @@ def _lines(
             "queue_id": queue.id,
             "emergency": each.get("emergency", False),
             "emergency_number": each.get("emergency_number", data["emergency_number"]),
-            "greeting": each["greeting"],
+            "greeting": {
+                language: text.replace("{line}", _capital(each["called"][language]))
+                for language, text in data["greeting"].items()
+            },
         }
 
     upsert(PhoneLine.objects.filter(organisation__in=below), ("code",), [values(each) for each in data["line"]])
 
 
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def _topics(root: Organisation, queues: Upserted[Queue], data: dict[str, Any]) -> Upserted[Topic]:
-    left_out = set(data.get("without_topics", []))
-    wanted = [each for each in samples.topics() if each["code"] not in left_out] + data.get("topic", [])
-    order = {each["code"]: number for number, each in enumerate(wanted)}
-    order.update({each["code"]: each["order"] for each in wanted if "order" in each})
+    wanted = samples.topics() + data.get("topic", [])
+    order = {each["code"]: each.get("order", number) for number, each in enumerate(wanted)}
+    queue_of = data.get("queue_of_topic", {})
     rows = Topic.objects.filter(organisation=root)
     result: Upserted[Topic] = Upserted()
     for level in _levels(wanted):
@@ -281,7 +289,7 @@ def _topics(root: Organisation, queues: Upserted[Queue], data: dict[str, Any]) -
                 "names": {language: each[language] for language in LANGUAGES},
                 "icon": each.get("icon", ""),
                 "order": order[each["code"]] * 10,
-                "queue_id": queues[(root.id, each["queue"])].id if "queue" in each else None,
+                "queue_id": _queue_of(root, queues, each.get("queue") or queue_of.get(each["code"])),
                 "head_start_s": each.get("head_start_s", 0),
                 "urgent": each.get("urgent", False),
                 "for_calls": each.get("calls", True),
@@ -291,6 +299,10 @@ def _topics(root: Organisation, queues: Upserted[Queue], data: dict[str, Any]) -
         ]
         result.rows.update(upsert(rows, ("code",), values).rows)
     return result
+
+
+def _queue_of(root: Organisation, queues: Upserted[Queue], code: str | None) -> Any:
+    return queues[(root.id, code)].id if code else None
 
 
 def _skills(root: Organisation, topics: Upserted[Topic]) -> Upserted[Skill]:
@@ -367,23 +379,41 @@ def _chosen_queues(
     users: Upserted[User],
     people: list[dict[str, Any]],
 ) -> None:
-    chosen = [each for each in people if "queues" in each]
+    chosen = [each for each in people if "queues" in each or "not_queues" in each]
     own = upsert(
         OperatorSettings.objects.filter(user__in=[users[each["username"]] for each in chosen]),
         ("user_id",),
         [{"user_id": users[each["username"]].id} for each in chosen],
     )
     link = OperatorSettings.queues.through
-    wanted = set()
-    for each in chosen:
-        organisation = organisations[each.get("organisation", root.code)]
-        for code in each["queues"]:
-            queue = queues.get((organisation.id, code)) or queues[(root.id, code)]
-            wanted.add((own[users[each["username"]].id].id, queue.id))
+    wanted = {
+        (own[users[each["username"]].id].id, queue.id)
+        for each in chosen
+        for queue in _serves(root, organisations, queues, each)
+    }
     found = set(
         link.objects.filter(operatorsettings__in=own.rows.values()).values_list("operatorsettings_id", "queue_id")
     )
     link.objects.bulk_create(link(operatorsettings_id=a, queue_id=b) for a, b in sorted(wanted - found))
+
+
+def _serves(
+    root: Organisation, organisations: Upserted[Organisation], queues: Upserted[Queue], each: dict[str, Any]
+) -> Iterator[Queue]:
+    """`queues`: codes of the posting's organisation, of the root, or "organisation/code". `not_queues`: all but these."""
+    if "not_queues" in each:
+        yield from (queue for queue in queues.rows.values() if queue.code not in each["not_queues"])
+        return
+    posted = organisations[each.get("organisation", root.code)]
+    for name in each["queues"]:
+        organisation, _, code = name.rpartition("/")
+        if organisation:
+            yield queues[(organisations[organisation].id, code)]
+        else:
+            yield queues.get((posted.id, code)) or queues[(root.id, code)]
+
+
+COPIED = ("role", "employer", "organisation", "site", "queues", "not_queues")
 
 
 def _crews(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -401,7 +431,7 @@ def _crews(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
                     skills[more["skill"]] = more["proficiency"]
             spread = crew.get("posted", [{}])
             yield {
-                **{key: crew[key] for key in ("role", "employer", "organisation", "site", "queues") if key in crew},
+                **{key: crew[key] for key in COPIED if key in crew},
                 **spread[index % len(spread)],
                 "username": f"{crew['prefix']}{first + index:0{width}d}",
                 "name": name,
@@ -413,16 +443,13 @@ def _crews(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _people(language: str, number: int) -> Iterator[list[str]]:
     """Every combination of the language's names, in a fixed order that looks mixed; four women to a man."""
     lists = samples.names(language)
-    step = 0
-    for round_ in range(1_000):
-        for place, _ in product(range(len(lists["family_f"])), [0]):
-            step += 1
-            sex = "m" if (step + number) % 5 == 0 else "f"
-            parts = ["family", "given", *(["middle"] if f"middle_{sex}" in lists else [])]
-            pick = [place, place * 7 + round_ * 3 + number, place * 5 + round_ + number]
-            yield [
-                lists[f"{part}_{sex}"][n % len(lists[f"{part}_{sex}"])] for part, n in zip(parts, pick, strict=False)
-            ]
+    families = len(lists["family_f"])
+    for step in count():
+        lap, place = divmod(step, families)
+        sex = "m" if (step + number) % 5 == 4 else "f"
+        picks = {"family": place, "given": place * 7 + lap * 3 + number, "middle": place * 5 + lap + number}
+        found = [(lists[f"{part}_{sex}"], pick) for part, pick in picks.items() if f"{part}_{sex}" in lists]
+        yield [words[pick % len(words)] for words, pick in found]
 
 
 def _notices(root: Organisation, sites: Upserted[Site], data: dict[str, Any]) -> None:

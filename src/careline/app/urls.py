@@ -8,6 +8,7 @@ from django.urls import include, path
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("careline.faces.door.urls")),
+    path("", include("careline.faces.desk.urls")),
 ]
 
 handler400 = "careline.base.errors.pages.bad_request"

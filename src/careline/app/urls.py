@@ -5,10 +5,16 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
+from careline.app import views
+
 urlpatterns = [
+    path("healthz", views.healthz),
+    path("readyz", views.readyz),
+    path("metrics", views.metrics),
     path("admin/", admin.site.urls),
     path("accounts/", include("careline.faces.door.urls")),
     path("", include("careline.faces.desk.urls")),
+    path("", include("careline.faces.portal.urls")),
 ]
 
 handler400 = "careline.base.errors.pages.bad_request"

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from django.db import transaction
 from django.utils import timezone
@@ -17,6 +17,7 @@ from django.utils import timezone
 from careline.base.accounts.rights import Reader, covered
 from careline.base.audit.actions import record as audit
 from careline.base.errors import NotAllowed, NotFound
+from careline.base.ids import uuid7
 from careline.base.organisations.models import Organisation, Site
 from careline.base.outbox.actions import tell
 from careline.care.contacts import ledger
@@ -504,8 +505,11 @@ def rate_contact(contact_id: UUID | str, rating: int, *, key: str) -> None:
         _write(contact, "RatingGiven", timezone.now(), {"rating": rating}, _key("rate", key))
 
 
-def save_text(contact_id: UUID | str, agent_id: UUID | str | None, text: str) -> ContactText:
-    """A line of a text talk; no agent: the patient wrote it. Raises NothingSaid, TextTooLong, NotFound."""
+def save_text(contact_id: UUID | str, agent_id: UUID | str | None, text: str, *, key: str = "") -> ContactText:
+    """A line of a text talk; no agent: the patient wrote it. The same `key` twice is one line.
+
+    Raises NothingSaid, TextTooLong, NotFound.
+    """
     text = text.strip()
     if not text:
         raise NothingSaid
@@ -513,4 +517,8 @@ def save_text(contact_id: UUID | str, agent_id: UUID | str | None, text: str) ->
         raise TextTooLong
     if not Contact.objects.filter(pk=contact_id).exists():
         raise NotFound
-    return ContactText.objects.create(contact_id=contact_id, by_agent=agent_id, text=text)
+    line_id = uuid5(UUID(str(contact_id)), key) if key else uuid7()
+    said, _made = ContactText.objects.get_or_create(
+        id=line_id, defaults={"contact_id": contact_id, "by_agent": agent_id, "text": text}
+    )
+    return said

@@ -269,5 +269,3 @@ async def _every(seconds: float, work: Callable[[], Any]) -> None:
                 await result
         except Exception:
             log.exception("a recurring task failed")
-
-

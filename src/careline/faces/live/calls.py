@@ -109,7 +109,7 @@ class Calls:
         if not wish.simulated and not self._calls.take(address):
             raise TooMany
         token = token_for(key)
-        opening = await self._board.orm(open_contact, wish, hash_of(token), self._board.clock())
+        opening = await self._board.orm(open_contact, wish, hash_of(token), key, self._board.clock())
         commands = await self._queue(opening, wish, key)
         _refuse(opening, commands)
         return opening.contact, token, True
@@ -206,7 +206,7 @@ class Calls:
                 await self._text(page, body.text("text", 4000), key)
             case "rate":
                 rating = round(body.number("rating", 1, 5))
-                await self._board.orm(contacts.rate_contact, page.contact, rating, key)
+                await self._board.orm(contacts.rate_contact, page.contact, rating, key=key)
             case _:
                 raise BadRequest
 
@@ -335,7 +335,7 @@ class Calls:
 
 async def say(board: Board, contact: str, agent: str | None, by_agent: str | None, text: str, key: str) -> None:
     """A line of a text talk: kept first, then shown to both sides. The same key twice is said once."""
-    line = await board.orm(contacts.save_text, contact, by_agent, text, key)
+    line = await board.orm(contacts.save_text, contact, by_agent, text, key=key)
     if not board.keys.first(key):
         return
     told = {

@@ -381,5 +381,3 @@ def _reason(body: Body) -> str:
     if not reason:
         raise ReasonNeeded
     return reason
-
-

@@ -37,7 +37,9 @@ class Listener:
 
     __slots__ = ("_waker", "channels", "closed", "fresh", "owner", "stale", "taken_at", "unread")
 
-    def __init__(self, channels: tuple[Channel, ...], fresh: Callable[[], Iterable[tuple[str, Any]]], owner: Any) -> None:
+    def __init__(
+        self, channels: tuple[Channel, ...], fresh: Callable[[], Iterable[tuple[str, Any]]], owner: Any
+    ) -> None:
         self.channels = channels
         self.fresh = fresh
         self.owner = owner

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import phonenumbers
 from django.conf import settings
 
 from careline.care.contacts import actions
@@ -57,7 +56,7 @@ class Known:
     cause: str = ""
 
 
-def open_contact(wish: Wish, token_hash: str, now: float) -> Opening:
+def open_contact(wish: Wish, token_hash: str, key: str, now: float) -> Opening:
     """The contact of this token: made now, or found when the same request comes again.
 
     Raises LineUnknown, LineClosed, TopicUnknown or BadRequest.
@@ -74,15 +73,16 @@ def open_contact(wish: Wish, token_hash: str, now: float) -> Opening:
         if not opening.open or not line.web_calls:
             raise LineClosed(opens_at=opens_at, emergency_number=line.emergency_number)
         contact = actions.start_contact(
-            line=line,
+            line,
             channel=wish.channel,
             language=wish.language,
             topic=topic,
-            caller_name=wish.name,
-            caller_number=_number(wish.number, line),
+            name=wish.name,
+            number=wish.number,
             token_hash=token_hash,
             simulated=wish.simulated,
             at=at,
+            key=key,
         )
     return Opening(
         contact=str(contact.id),
@@ -118,18 +118,6 @@ def _needs(line: PhoneLine, topic: Topic | None, language: str) -> tuple[Need, .
         if StaffSkill.objects.filter(skill__code=code, skill__organisation__path__startswith=root).exists():
             needs.append(Need(code))
     return tuple(needs)
-
-
-def _number(written: str, line: PhoneLine) -> str:
-    """E.164 when the number is whole, read as in the line's country; else nothing: half a number helps nobody."""
-    try:
-        region = phonenumbers.region_code_for_number(phonenumbers.parse(line.number)) if line.number else None
-        number = phonenumbers.parse(written, region)
-    except phonenumbers.NumberParseException:
-        return ""
-    if not phonenumbers.is_possible_number(number):
-        return ""
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def known_contact(token_hash: str) -> Known | None:

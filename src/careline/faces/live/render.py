@@ -29,7 +29,14 @@ def _work(agent: str, contact: str, view: ContactView | None, until: float | Non
     """One contact in hand. One that was handed on (or has ended) is still being written up here."""
     if view is None or view.agent != agent:
         phase = {"contact": contact, "phase": Phase.WRAP_UP, "channel": view.channel if view else None}
-        return {**phase, "until": until, "since": None, "queue": view.queue if view else None, "waited_s": None, "held": False}
+        return {
+            **phase,
+            "until": until,
+            "since": None,
+            "queue": view.queue if view else None,
+            "waited_s": None,
+            "held": False,
+        }
     row: dict[str, Any] = {
         "contact": contact,
         "phase": view.phase,

@@ -400,7 +400,7 @@ def _chosen_queues(
 def _serves(
     root: Organisation, organisations: Upserted[Organisation], queues: Upserted[Queue], each: dict[str, Any]
 ) -> Iterator[Queue]:
-    """`queues`: codes in the posting's organisation or the root, or "organisation/code". `not_queues`: all but these."""
+    """`queues`: codes of the posting's organisation, of the root, or "organisation/code". `not_queues`: all but these."""
     if "not_queues" in each:
         yield from (queue for queue in queues.rows.values() if queue.code not in each["not_queues"])
         return

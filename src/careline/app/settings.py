@@ -1,4 +1,4 @@
-"""Settings of the whole system. Everything that differs between sites comes from the environment (docs/reference/settings.md)."""
+"""Settings of the whole system. What differs between sites comes from the environment (docs/reference/settings.md)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 
 import psycopg.conninfo
 from csp.constants import NONE, SELF
+
+from careline.app import logs
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -76,6 +78,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "careline.app.middleware.RequestLog",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -139,8 +142,18 @@ TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [PACKAGE / "faces" / "static"]
 STATIC_ROOT = os.environ.get("CARELINE_STATIC", str(PACKAGE / "static_collected"))
-WHITENOISE_USE_FINDERS = True
+WHITENOISE_USE_FINDERS = "CARELINE_STATIC" not in os.environ
 WHITENOISE_AUTOREFRESH = False
+
+# Under the supervisor files carry their content in their names, and browsers keep them for good.
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+        if "CARELINE_STATIC" in os.environ
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
 
 SESSION_COOKIE_AGE = 12 * 3600  # a shift; idle ends sooner (base.accounts)
 SESSION_COOKIE_HTTPONLY = True
@@ -148,6 +161,9 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = TLS
 CSRF_COOKIE_SECURE = TLS
 CSRF_COOKIE_SAMESITE = "Lax"
+# web listens on this machine only, and Caddy in front of it says who asks and how.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+ALLAUTH_TRUSTED_PROXY_COUNT = 1
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -165,3 +181,6 @@ CONTENT_SECURITY_POLICY = {
         "object-src": [NONE],
     }
 }
+
+logs.configure()
+LOGGING = logs.configuration()

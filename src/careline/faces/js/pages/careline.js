@@ -1,0 +1,29 @@
+// What every page shares: HTMX and Alpine under a strict content policy. Loaded with `defer` before a page's own bundle;
+// a page registers its Alpine components on `alpine:init`, which comes when all deferred scripts have run.
+import Alpine from "@alpinejs/csp";
+import htmx from "htmx.org";
+import { csrfToken } from "../csrf.js";
+
+Object.assign(htmx.config, {
+  allowEval: false, // no inline code: the policy forbids it, and so do we
+  includeIndicatorStyles: false, // styles live in base.css
+  historyEnabled: false, // personal data is never kept in the browser's storage
+  refreshOnHistoryMiss: false,
+  selfRequestsOnly: true,
+  scrollIntoViewOnBoost: false,
+  // A refusal (409, 422 ...) is an answer with its own words, shown where the answer was wanted.
+  responseHandling: [
+    { code: "204", swap: false },
+    { code: "[23]..", swap: true },
+    { code: "401", swap: false, error: true },
+    { code: "[45]..", swap: true, error: true },
+  ],
+});
+
+document.addEventListener("htmx:configRequest", (event) => {
+  if (event.detail.verb !== "get") event.detail.headers["X-CSRFToken"] = csrfToken();
+});
+
+window.htmx = htmx;
+window.Alpine = Alpine;
+document.addEventListener("DOMContentLoaded", () => Alpine.start());

@@ -340,7 +340,7 @@ def cleaned(name: str, value: Any, today: date) -> Any:
         return check_birth_date(day, today)
     if name in _LENGTHS:
         text = " ".join(unicodedata.normalize("NFC", str(value or "")).split())
-        if len(text) > _LENGTHS[name] or any(unicodedata.category(c) == "Cc" for c in text):
+        if len(text) > _LENGTHS[name] or not text.isprintable():
             raise BadField(field=name, value=text[:40])
         return (text or None) if name == "external_id" else text
     if name in ("needs_interpreter", "hard_of_hearing"):

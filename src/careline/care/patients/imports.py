@@ -225,6 +225,7 @@ class _Staging:
         self.columns = _columns(line, header)
         check = self._check()
         kept = [name for name in self.columns if name != "phones"]
+        self.cursor.execute("DROP TABLE IF EXISTS pg_temp.patients_staging, pg_temp.words_staging")
         types = "".join(f", {name} {_TYPES.get(name, 'text')}" for name in kept)
         self.cursor.execute(
             f"CREATE TEMP TABLE patients_staging (line integer, id uuid, phones text[], sort_key text,"
@@ -320,6 +321,7 @@ class _Staging:
         return list(self.cursor.fetchall())
 
     def _spread(self, low: int, high: int, by: UUID | None) -> tuple[int, int]:
+        """One batch. The statements are put together from the known names of columns alone; values are bound."""
         given = [name for name in self.columns if name != "phones"]
         stored = [_stored(name) for name in given]
         values = {"low": low, "high": high, "holder": self.holder.pk, "by": by}

@@ -246,7 +246,7 @@ def _name_term(word: str) -> Term:
             Tier.BEGINNING: _beginnings(word),
             Tier.MENDED: tuple(key for stem in names.stems(word) for key in _beginnings(stem)),
         },
-        (*sounds[:2], own) if own.isascii() else sounds[:2],
+        tuple(dict.fromkeys([own, *(s for s in sounds[:2] if len(s) >= max(3, len(own) - 2))])),
     )
 
 

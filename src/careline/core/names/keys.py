@@ -93,9 +93,6 @@ def record_keys(
 
 def vocabulary(keys: Iterable[str]) -> list[str]:
     """The words among a record's keys that a slip of the finger is corrected to, of at least three letters: sounds,
-    and the pinyin of a Chinese name."""
-    keys = list(keys)
-    found = [key[1:] for key in keys if key.startswith(SOUND)]
-    if any(has_han(key[0]) for key in keys):
-        found += [key for key in keys if key.isascii() and key.isalpha()]
-    return [word for word in found if len(word) > 2]
+    and words as written."""
+    found = (key[1:] if key[0] == SOUND else key for key in keys)
+    return [word for word in found if len(word) > 2 and word.isalpha()]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -34,7 +33,7 @@ class Command(BaseCommand):
             self.stdout.flush()
 
         try:
-            source = sys.stdin if file == "-" else Path(file).open(encoding=encoding, newline="")
+            source = sys.stdin if file == "-" else open(file, encoding=encoding, newline="")  # noqa: SIM115
         except (OSError, LookupError) as error:
             raise CommandError(str(error)) from error
         with source:

@@ -30,9 +30,9 @@ class Server(uvicorn.Server):
         yield
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(name: str = "live", arguments: Sequence[str] | None = None) -> int:
     """Runs until INT, TERM or HUP, or until another switchboard has taken over (then 1: start me again)."""
-    parser = argparse.ArgumentParser(prog="careline live")
+    parser = argparse.ArgumentParser(prog=f"careline {name}")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=int(os.environ.get("CARELINE_LIVE_PORT", "8002")))
     options = parser.parse_args(arguments)

@@ -196,6 +196,19 @@ def set_topic(reader: Reader, contact_id: UUID | str, *, key: str, topic_id: UUI
 
 
 @transaction.atomic
+def flag_emergency(reader: Reader, contact_id: UUID | str, *, key: str, on: bool) -> Contact:
+    """Danger to life: the supervisor sees it at once. `on=False` takes it back ("pressed by mistake"); both stay written."""
+    reader.require("contacts.record")
+    contact = _locked(reader, contact_id)
+    if not _done_before(_key("emergency", key), contact):
+        kind = "EmergencyFlagged" if on else "EmergencyUnflagged"
+        _write(contact, kind, timezone.now(), {"by": str(reader.user_id)}, _key("emergency", key))
+        audit(reader, "contact.emergency_flagged" if on else "contact.emergency_unflagged", "contact", [contact.pk])
+        _tick("contact_changed", f"emergency:{key}", contact)
+    return contact
+
+
+@transaction.atomic
 def link_patients(reader: Reader, contact_id: UUID | str, patient_ids: Iterable[UUID | str]) -> Contact:
     """These are the contact's patients, and no others. The caller is often not one of them."""
     reader.require("contacts.record")
@@ -354,7 +367,7 @@ def undo_walk_in(reader: Reader, contact_id: UUID | str) -> Contact:
     """Take back one's own log, soon after it was made (as the server counts, not the phone). Twice is once."""
     reader.require("walk_in.log")
     contact = Contact.objects.select_for_update().filter(pk=contact_id).first()
-    logged = contact and LedgerRow.objects.filter(subject=contact.pk, kind="WalkInLogged").first()
+    logged = LedgerRow.objects.filter(subject=contact_id, stream=Stream.RECORD, kind="WalkInLogged").first()
     if contact is None or logged is None or logged.data["by"] != str(reader.user_id):
         raise NotFound
     if ledger.known(f"undo:{contact.pk}"):

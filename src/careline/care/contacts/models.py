@@ -236,3 +236,16 @@ class UnwellAlert(models.Model):
     seen_at = models.DateTimeField(null=True)
     come_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     come_at = models.DateTimeField(null=True)
+
+
+class ContactDraft(models.Model):
+    """What is written during the talk and not recorded yet. Erasable; goes along with a transfer."""
+
+    contact = models.OneToOneField(Contact, models.CASCADE, primary_key=True, related_name="draft")
+    by = models.UUIDField(null=True)
+    caller_name = models.CharField(max_length=200, blank=True)
+    relation = models.CharField(max_length=12, blank=True)
+    topic = models.CharField(max_length=36, blank=True)  # an id: a draft refers to nothing
+    outcome = models.CharField(max_length=30, blank=True)
+    note = models.TextField(blank=True)
+    changed_at = models.DateTimeField(auto_now=True)

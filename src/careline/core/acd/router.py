@@ -121,6 +121,7 @@ class Router:
         self._ratio_moved: dict[QueueId, Queue] = {}
         # Agents with a text in hand who are being kept free for a voice caller before them.
         self._draining: dict[AgentId, Agent] = {}
+        self._trusting = False  # indexing states that were worked out before: windows are as they say
 
     # --- the way in ---------------------------------------------------------------------------------------
 
@@ -187,12 +188,12 @@ class Router:
         place) it is None.
         """
         c = self._contacts.get(contact)
-        if c is None or c.phase not in (Phase.QUEUED, Phase.OFFERED, Phase.CALLBACK):
+        if c is None or not c.in_line:
             return Place(None, None, None)
         q = self._queues[c.queue]
         entry = c.entry
         ahead = bisect_left(q.line, entry)
-        position: int | None = ahead + 1
+        position: int | None = ahead + 1 if ahead == 0 or c.first else None
         for jumper in q.jumpers:
             if jumper >= entry:
                 break
@@ -201,8 +202,6 @@ class Router:
                 break
         if c.phase is Phase.OFFERED:
             return Place(position, 0.0, max((c.until or now) - now, 0.0))
-        if c.not_before is not None and c.not_before > now:
-            return Place(position, None, None)
         free = max(ahead - q.ringing, 0)
         found = estimate.wait(q.taken, q.exposure, q.given_up, q.waited, q.ready, free)
         if found is None:
@@ -298,17 +297,17 @@ class Router:
 
     def _reindex(self, contacts: list[Contact]) -> None:
         """Put contacts whose state was set from outside where that state says, without matching anybody."""
+        self._trusting = True
         for c in contacts:
             came, jumped, first = c.came, c.jumped, c.first
-            only, direct, declined = c.only, c.direct, c.declined
-            self._index(c)
+            self._index_at(c, c.stood_at)
             c.came, c.jumped, c.first = came, jumped, first
-            c.only, c.direct, c.declined = only, direct, declined
             if c.phase is Phase.OFFERED:
                 self._ringing[c.id] = c
         for q in {c.queue: self._queues[c.queue] for c in contacts}.values():
             q.jumpers = [entry for entry in q.line if entry[4].jumped]
         self._hot_contacts = []
+        self._trusting = False
 
     def _list_all(self) -> None:
         for q in [q for q in self._queues.values() if q.ratios]:
@@ -452,8 +451,7 @@ class Router:
         a.presence = presence
         a.reason = reason
         a.since = now
-        a.stamp += 1
-        self._changed[a.id] = a
+        self._restamp(a)
         if presence is not Presence.READY:
             self._hot_agents.pop(a.id, None)
             self._draining.pop(a.id, None)
@@ -924,8 +922,7 @@ class Router:
         del a.work[id]
         if not a.work:
             a.idle_since = now
-        a.stamp += 1
-        self._changed[a.id] = a
+        self._restamp(a)
         if a.presence is Presence.READY:
             self._hot_agents[a.id] = a
 
@@ -939,6 +936,9 @@ class Router:
 
     def _index(self, c: Contact) -> None:
         """Stand where the state says: in line or not, to be taken or not, counted once, the right timer running."""
+        self._index_at(c, self._now)
+
+    def _index_at(self, c: Contact, at: float) -> None:
         phase = c.phase
         q = self._queues[c.queue]
         if phase is Phase.OFFERED:
@@ -952,7 +952,7 @@ class Router:
             lasting = phase is Phase.DIALLING or c.lost_since is not None
             self._time(c, c.until if lasting and c.until is not None else NEVER)
             return
-        late = c.not_before is not None and c.not_before > self._now
+        late = c.not_before is not None and c.not_before > at
         if c.lost_since is not None or late:
             self._leave_spot(c)
             self._leave_line(c)
@@ -967,7 +967,7 @@ class Router:
         self._enter_line(c, q)
         self._count(c, q, _CALLBACK if c.callback else _QUEUED)
         self._leave_spot(c)
-        self._stand(c, q)
+        self._stand(c, q, at)
 
     def _lift(self, c: Contact) -> None:
         self._leave_spot(c)
@@ -1014,6 +1014,19 @@ class Router:
             insort(line, entry)
             insort(q.jumpers, entry)
             c.jumped = True
+        if 0 < c.first < c.came:
+            self._note_overtakers(c, q)
+
+    def _note_overtakers(self, c: Contact, q: Queue) -> None:
+        """One who comes back to an old place finds those ahead who came in the meantime, by right of a head start."""
+        for entry in q.line:
+            other = entry[4]
+            if other is c:
+                return
+            if other.came > c.first and not other.jumped:
+                self._touch_contact(other)
+                other.jumped = True
+                insort(q.jumpers, entry)
 
     def _leave_line(self, c: Contact) -> None:
         if not c.in_line:
@@ -1025,9 +1038,9 @@ class Router:
             _remove(q.jumpers, c.entry)
             c.jumped = False
 
-    def _stand(self, c: Contact, q: Queue) -> None:
+    def _stand(self, c: Contact, q: Queue, now: float) -> None:
         """Stand to be taken: by some agents alone while a window runs, else in the group of those like it."""
-        now = self._now
+        c.stood_at = now
         rules = q.rules
         due = NEVER
         if c.declined:
@@ -1053,11 +1066,11 @@ class Router:
         c.group = group
         c.place = _IN_GROUP
         if c.only:
-            self._hold_for(c, group)
+            self._hold_for(c, group, now)
             if c.only and c.only_until < due:
                 due = c.only_until
         self._touch_queue(q)
-        q.watch(now)
+        q.watch(self._now)
         q.unassigned += 1
         if q.ratios:
             self._ratio_moved[q.id] = q
@@ -1070,11 +1083,13 @@ class Router:
         heapq.heappush(self._hot_contacts, c.entry)
         self._time(c, due)
 
-    def _hold_for(self, c: Contact, group: Group) -> None:
+    def _hold_for(self, c: Contact, group: Group, now: float) -> None:
         """Keep it for its agents alone, as long as the window runs and one of them is ready and may take it."""
         agents = self._agents
         only: list[Agent] = []
-        if self._now < c.only_until:
+        if self._trusting:
+            only = [agents[id] for id in c.only]
+        elif now < c.only_until:
             for id in c.only:
                 a = agents.get(id)
                 if a is None or a.presence is not Presence.READY or id in c.declined:
@@ -1126,7 +1141,7 @@ class Router:
     def _restand(self, c: Contact) -> None:
         self._touch_contact(c)
         self._leave_spot(c)
-        self._stand(c, self._queues[c.queue])
+        self._stand(c, self._queues[c.queue], self._now)
 
     def _group(self, c: Contact, q: Queue, serving: list[Queue], by: int) -> Group:
         key = (c.channel, c.needs, c.hard, by, len(serving), serving[-1].id)
@@ -1171,6 +1186,12 @@ class Router:
                     self._ratio_moved[q.id] = q
         a.qs = []
 
+    def _restamp(self, a: Agent) -> None:
+        """Work or presence changed: where the agent stood free no longer holds."""
+        a.share = a.occupancy()
+        a.stamp += 1
+        self._changed[a.id] = a
+
     def _list(self, a: Agent) -> None:
         """Stand among the free agents of every queue, for every channel with room."""
         if a.listed == a.stamp or a.presence is not Presence.READY:
@@ -1179,9 +1200,8 @@ class Router:
         work = a.work
         load = len(work)
         channels = [channel for channel in a.traits.channels if self._room(a, channel)]
-        occupancy = a.occupancy()
         for q in a.qs:
-            share = occupancy if q.rules.selection is Selection.LEAST_OCCUPIED else 0.0
+            share = a.share if q.rules.selection is Selection.LEAST_OCCUPIED else 0.0
             entry: Free = (load, share, a.idle_since, a.id, a.stamp, a)
             for channel in channels:
                 heaps = q.idle[channel]
@@ -1222,19 +1242,20 @@ class Router:
                     self._offer(entry[4], a)
                 self._list(a)
             self._match_all()
+        while self._ratio_moved:
+            self._check_ratios()
+            self._match_all()
         if self._changed:
             for a in self._changed.values():
                 self._list(a)
             self._changed = {}
-        if self._ratio_moved:
-            self._check_ratios()
-            if self._hot_agents or self._hot_contacts:
-                self._match_all()
 
     def _match_all(self) -> None:
         """Always the first contact in order for whom anybody is free, to the best agent for it."""
         contacts = self._hot_contacts
         agents = self._hot_agents
+        for a in self._changed.values():
+            self._list(a)
         for a in agents.values():
             self._list(a)
         while contacts or agents:
@@ -1436,8 +1457,7 @@ class Router:
         c.until = now + q.rules.offer_s
         a.account(now)
         a.work[c.id] = Task(RINGING, c.channel, c.until)
-        a.stamp += 1
-        self._changed[a.id] = a
+        self._restamp(a)
         self._move(c, Inner.OFFER_MADE, Phase.OFFERED)
         self._index(c)
         self._ringing[c.id] = c
@@ -1458,6 +1478,8 @@ class Router:
         for target in q.overflowing:
             if target not in now_over:
                 target.sources.pop(q.id, None)
+                self._hot_agents.update(self._draining)  # the voice caller they are kept for may be of that queue
+                self._draining = {}
         fresh = [target for target in now_over if target not in q.overflowing]
         q.overflowing = now_over
         for target in fresh:

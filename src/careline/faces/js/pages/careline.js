@@ -20,8 +20,15 @@ Object.assign(htmx.config, {
   ],
 });
 
-document.addEventListener("htmx:configRequest", (event) => {
-  if (event.detail.verb !== "get") event.detail.headers["X-CSRFToken"] = csrfToken();
+// What a page fetches by itself must not keep a session open in which nobody does anything (base.accounts.sessions).
+const HUMAN_MS = 60_000;
+let touched = performance.now();
+for (const sign of ["pointerdown", "keydown"])
+  document.addEventListener(sign, () => (touched = performance.now()), { capture: true, passive: true });
+
+document.addEventListener("htmx:configRequest", ({ detail }) => {
+  if (detail.verb !== "get") detail.headers["X-CSRFToken"] = csrfToken();
+  if (performance.now() - touched > HUMAN_MS) detail.headers["X-Careline-Background"] = "1";
 });
 
 window.htmx = htmx;

@@ -35,8 +35,8 @@ def encode(value: Any) -> Any:
         return sorted(encode(v) for v in value)
     if isinstance(value, tuple | list):
         return [encode(v) for v in value]
-    if is_dataclass(value):
-        return {f: encode(getattr(value, f)) for f in _fields(type(value))}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f: encode(getattr(value, f)) for f in _fields(value.__class__)}
     raise TypeError(f"not one of the router's words: {value!r}")
 
 

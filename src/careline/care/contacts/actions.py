@@ -367,7 +367,7 @@ def undo_walk_in(reader: Reader, contact_id: UUID | str) -> Contact:
     """Take back one's own log, soon after it was made (as the server counts, not the phone). Twice is once."""
     reader.require("walk_in.log")
     contact = Contact.objects.select_for_update().filter(pk=contact_id).first()
-    logged = contact and LedgerRow.objects.filter(subject=contact.pk, kind="WalkInLogged").first()
+    logged = LedgerRow.objects.filter(subject=contact_id, stream=Stream.RECORD, kind="WalkInLogged").first()
     if contact is None or logged is None or logged.data["by"] != str(reader.user_id):
         raise NotFound
     if ledger.known(f"undo:{contact.pk}"):

@@ -204,7 +204,9 @@ def listed(summaries: list[ContactSummary]) -> list[Listed]:
     for link in links.select_related("patient").order_by("pk"):
         patients[link.contact_id].append(link.patient)
     return [
-        Listed(s, getattr(s.contact, "caller", None), patients[s.contact_id], s.line_id and lines.get(s.line_id))
+        Listed(
+            s, getattr(s.contact, "caller", None), patients[s.contact_id], lines.get(s.line_id) if s.line_id else None
+        )
         for s in summaries
     ]
 
@@ -293,8 +295,8 @@ def _export(rows: QuerySet[ContactSummary]) -> Iterator[list[str]]:
             s.channel,
             s.direction,
             s.language,
-            sites.get(s.site_id, ""),
-            lines.get(s.line_id, ""),
+            sites.get(s.site_id, "") if s.site_id else "",
+            lines.get(s.line_id, "") if s.line_id else "",
             s.queue.code if s.queue else "",
             s.asked_topic.code if s.asked_topic else "",
             s.topic.code if s.topic else "",
@@ -389,7 +391,7 @@ def contact_card(reader: Reader, contact_id: UUID | str, *, look: bool = True) -
         texts=list(contact.texts.order_by("at", "pk")),
         asked_topic=asked,
         topic=summary.topic if summary else None,
-        queue=summary.queue if summary else contact.line and contact.line.queue,
+        queue=summary.queue if summary else getattr(contact.line, "queue", None),
         agent=summary.agent if summary else None,
         unwell=getattr(contact, "unwell", None),
         story=story,

@@ -17,9 +17,9 @@ from django.utils.translation import ngettext
 from careline.base.accounts.models import User
 from careline.base.accounts.rights import Reader
 from careline.care.contacts import queries as contacts
-from careline.care.contacts.models import CallerDetails, Contact, ContactText
+from careline.care.contacts.models import CallerDetails, Contact, ContactSummary, ContactText
 from careline.care.contacts.queries import Card, Listed
-from careline.care.directory.models import Notice, PhoneLine, in_language
+from careline.care.directory.models import Notice, PhoneLine, Topic, in_language
 from careline.care.directory.queries import is_open, lines, notices_now, queues, topic_tree
 from careline.care.patients import queries as patients_room
 from careline.care.patients.models import Patient
@@ -28,7 +28,7 @@ from careline.core import names
 from careline.faces.desk.rules import agent_mark, icon_of
 from careline.faces.desk.templatetags.desk import birthday, span
 from careline.faces.desk.texts import GIVEN, LANGUAGE_MARKS, LANGUAGE_NAMES, PAUSES
-from careline.switchboard.queries import AgentNow, Waiting, agents_now, queue_now, waiting_now
+from careline.switchboard.queries import AgentNow, Waiting, agents_now, waiting_now
 
 TOPIC_CHIPS = 6  # as many as one finds without reading; the rest stands in the list
 ASKS = 6
@@ -260,9 +260,7 @@ def person(reader: Reader, patient: Patient) -> Person:
     place = patient.settlement.name if patient.settlement else ""
     return Person(
         id=patient.pk,
-        name=names.display_name(
-            patient.family_name, patient.given_name, patient.middle_name, language=reader.language
-        ),
+        name=names.display_name(patient.family_name, patient.given_name, patient.middle_name, language=reader.language),
         number=patient.number,
         birth_date=patient.birth_date,
         age=years(names.age_on(patient.birth_date, today)) if patient.birth_date else "",
@@ -315,7 +313,9 @@ def topics_of(organisation_id: UUID, first: Iterable[str]) -> tuple[list[TopicCh
     chips = chips[:TOPIC_CHIPS]
     shown = {chip.id for chip in chips}
     groups = [
-        TopicGroup(str(top.topic), [flat[str(n.topic.pk)] for n in (top, *top.children) if str(n.topic.pk) not in shown])
+        TopicGroup(
+            str(top.topic), [flat[str(n.topic.pk)] for n in (top, *top.children) if str(n.topic.pk) not in shown]
+        )
         for top in tree
     ]
     order = {str(top.topic.pk): n for n, top in enumerate(tree)}
@@ -358,7 +358,11 @@ def targets(reader: Reader) -> Targets:
                 name=queue.name,
                 word=_("closed for now")
                 if queue.closed
-                else (ngettext("%(n)s waiting", "%(n)s waiting", n) % {"n": n} if (n := waiting[str(queue.pk)]) else _("nobody waiting")),
+                else (
+                    ngettext("%(n)s waiting", "%(n)s waiting", n) % {"n": n}
+                    if (n := waiting[str(queue.pk)])
+                    else _("nobody waiting")
+                ),
                 mark="m-off" if queue.closed else ("m-dash" if waiting[str(queue.pk)] else "m-ready"),
                 open=not queue.closed,
             )
@@ -414,8 +418,13 @@ class Next:
 
 def next_up(rows: Sequence[Waiting]) -> list[Next]:
     now = timezone.now()
-    asked = contacts.asked_topics([row.contact.pk for row in rows])
+    asked = _asked([row.contact.pk for row in rows])
     return [_next(row, asked.get(row.contact.pk), now) for row in rows]
+
+
+def _asked(ids: list[UUID]) -> dict[UUID, Topic | None]:
+    rows = ContactSummary.objects.filter(pk__in=ids).select_related("asked_topic")
+    return {row.contact_id: row.asked_topic for row in rows}
 
 
 def _next(row: Waiting, topic: Any, now: datetime) -> Next:
@@ -447,14 +456,15 @@ def line_rows(reader: Reader) -> list[LineRow]:
     """Every line of the posting: closed, with callers waiting, in talk, or free."""
     now = timezone.now()
     waiting = Counter(item.contact.line_id for item in waiting_now(reader, limit=1000))
-    talking = contacts.talks_by_line(reader)
+    spoken = contacts.seen(reader).filter(phase__in=("talking", "held")).values_list("line_id", flat=True)
+    talking = Counter(spoken)
     rows = []
     for line in lines(reader):
         state = is_open(line, now)
         if n := waiting[line.pk]:
             word = ngettext("%(n)s waiting", "%(n)s waiting", n) % {"n": n}
             rows.append(LineRow(line.name, "m-late", "warn", word, "warn"))
-        elif n := talking.get(line.pk, 0):
+        elif n := talking[line.pk]:
             rows.append(LineRow(line.name, "m-talk", "soft", ngettext("%(n)s talk", "%(n)s talks", n) % {"n": n}))
         elif state.open:
             rows.append(LineRow(line.name, "m-ready", "ok", _("free")))
@@ -490,9 +500,7 @@ def tasks_of(reader: Reader) -> list[Task]:
     """Callers who gave up and have not been reached, and the reader's own talks that have no outcome yet."""
     now = timezone.now()
     recover = [_recover(row, now) for row in contacts.recovery_list(reader, limit=50)]
-    page = contacts.contacts_list(
-        reader, contacts.Filters(agent=reader.user_id, missing=True), limit=20, look=False
-    )
+    page = contacts.contacts_list(reader, contacts.Filters(agent=reader.user_id, missing=True), limit=20, look=False)
     return [_unfinished(row) for row in page.rows] + recover
 
 
@@ -503,7 +511,9 @@ def _recover(row: contacts.ToRecover, now: datetime) -> Task:
     if row.last.line:
         about.append(row.last.line.name)
     if row.attempts:
-        about.append(ngettext("called back once in vain", "called back %(n)s times in vain", row.attempts) % {"n": row.attempts})
+        about.append(
+            ngettext("called back once in vain", "called back %(n)s times in vain", row.attempts) % {"n": row.attempts}
+        )
     elif row.times > 1:
         about.append(ngettext("tried once", "tried %(n)s times", row.times) % {"n": row.times})
     return Task(
@@ -543,7 +553,7 @@ def asks_today(reader: Reader) -> list[Ask]:
     start = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     rows = contacts.filtered(reader, contacts.Filters(since=start)).exclude(topic=None).order_by()
     counted = rows.values("topic").annotate(n=Count("pk")).order_by("-n", "topic")[:ASKS]
-    topics = contacts.Topic.objects.in_bulk([row["topic"] for row in counted])
+    topics = Topic.objects.in_bulk([row["topic"] for row in counted])
     return [Ask(str(topics[row["topic"]]), row["n"]) for row in counted if row["topic"] in topics]
 
 
@@ -556,6 +566,3 @@ class Colleagues:
 def colleagues(reader: Reader) -> Colleagues:
     rows = agents_now(reader)
     return Colleagues(sum(a.ready for a in rows), sum("talking" in a.phases for a in rows))
-
-
-__all__ = ["queue_now"]

@@ -128,8 +128,10 @@ class CallCard:
         return self.candidates[0].flags if len(self.candidates) == 1 else ()
 
 
-def call_card(reader: Reader, card: Card, past: Sequence[Listed], candidates: Iterable[PatientHit] = ()) -> CallCard:
-    """`past`: the earlier contacts (`contacts.history`), newest first."""
+def call_card(
+    reader: Reader, card: Card, past: Sequence[Listed], candidates: Iterable[PatientHit] = (), speaker: str = ""
+) -> CallCard:
+    """`past`: the earlier contacts (`contacts.history`), newest first. `speaker`: the operator's name in the greeting."""
     contact, summary, now = card.contact, card.summary, timezone.now()
     queued_at = (summary and summary.queued_at) or contact.started_at
     answered_at = summary and summary.answered_at
@@ -148,7 +150,7 @@ def call_card(reader: Reader, card: Card, past: Sequence[Listed], candidates: It
         language_mark=str(LANGUAGE_MARKS.get(contact.language, contact.language.upper())),
         line=line.name if line else "",
         site=contact.site.name if contact.site else "",
-        greeting=greeting_of(line, contact.language),
+        greeting=greeting_of(line, contact.language, speaker),
         queued_at=queued_at,
         waited_s=summary.wait_s if summary and summary.wait_s is not None else _until(queued_at, answered_at or now),
         target_s=card.queue.answer_target_s if card.queue else 20,
@@ -176,11 +178,12 @@ def flagged(card: Card) -> bool:
     return bool(card.summary and card.summary.emergency) or bool(card.asked_topic and card.asked_topic.urgent)
 
 
-def greeting_of(line: PhoneLine | None, language: str) -> str:
+def greeting_of(line: PhoneLine | None, language: str, speaker: str) -> str:
     """The line's own words in the caller's language; a line without any greets with its name."""
     if line is None:
         return _("Good day! How can I help?")
-    return in_language(line.greeting, language) or _("Good day! %(line)s. How can I help?") % {"line": line.name}
+    written = in_language(line.greeting, language) or _("Good day! %(line)s. How can I help?") % {"line": line.name}
+    return written.replace("{name}", speaker)
 
 
 def repeat_of(past: Sequence[Listed], contact: Contact) -> str:

@@ -218,7 +218,7 @@ def _notices(reader: Reader) -> dict[str, Any]:
 def offer(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
     """What one sees before the answer: for which line, who it may be, why, and what to say first."""
     card = contact_card(reader, contact_id)
-    context = _seen(reader, card)
+    context = _seen(request, reader, card)
     template = "desk/offer_strip.html" if request.GET.get("strip") else "desk/offer.html"
     return render(request, template, context)
 
@@ -228,7 +228,7 @@ def offer(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpRespons
 def contact(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
     """The screen of one contact, from the first word to the saved outcome."""
     card = contact_card(reader, contact_id)
-    context = _seen(reader, card) | _dock(card, reader)
+    context = _seen(request, reader, card) | _dock(card, reader)
     context |= {
         "choosing": True,
         "texts_said": cards.said(card.texts),
@@ -243,7 +243,7 @@ def contact(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpRespo
 @part("contacts.record")
 def before(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
     card = contact_card(reader, contact_id, look=False)
-    return render(request, "desk/before.html", _seen(reader, card, look=False))
+    return render(request, "desk/before.html", _seen(request, reader, card, look=False))
 
 
 @require_GET
@@ -259,7 +259,7 @@ def emergency(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpRes
     """F9: danger to life. The event `EmergencyFlagged` on the contact's record; the supervisor's screen ticks."""
     contacts.flag_emergency(reader, contact_id, key=_key(request), on=bool(request.POST.get("on")))
     card = contact_card(reader, contact_id, look=False)
-    return render(request, "desk/red_flag.html", _seen(reader, card, look=False))
+    return render(request, "desk/red_flag.html", _seen(request, reader, card, look=False))
 
 
 @require_POST
@@ -298,10 +298,10 @@ def record(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpRespon
         save_draft(reader, contact_id, _typed(request))
         card = contact_card(reader, contact_id, look=False)
         context = _dock(card, reader) | {"refusal": {"code": refusal.code, "message": str(refusal)}}
-        return render(request, "desk/dock.html", context | _seen(reader, card, look=False), status=refusal.status)
+        return render(request, "desk/dock.html", context | _seen(request, reader, card, look=False), status=refusal.status)
     save_draft(reader, contact_id, _typed(request))
     card = contact_card(reader, contact_id, look=False)
-    context = _dock(card, reader) | {"saved": True, "saved_at": timezone.now()} | _seen(reader, card, look=False)
+    context = _dock(card, reader) | {"saved": True, "saved_at": timezone.now()} | _seen(request, reader, card, look=False)
     response = render(request, "desk/dock.html", context)
     response["HX-Trigger-After-Settle"] = "careline:recorded"
     return response
@@ -313,7 +313,7 @@ def _typed(request: HttpRequest) -> dict[str, str]:
     return fields
 
 
-def _seen(reader: Reader, card: Card, *, look: bool = True) -> dict[str, Any]:
+def _seen(request: HttpRequest, reader: Reader, card: Card, *, look: bool = True) -> dict[str, Any]:
     """What every part about a contact shows: the card, its earlier contacts, its opened patients."""
     past = history(reader, card.contact.pk)
     number = card.caller.number if card.caller else ""
@@ -323,7 +323,7 @@ def _seen(reader: Reader, card: Card, *, look: bool = True) -> dict[str, Any]:
         [open_patient(reader, patient.pk, reason="contact") for patient in card.patients] if look and may_search else []
     )
     return {
-        "card": cards.call_card(reader, card, past, candidates),
+        "card": cards.call_card(reader, card, past, candidates, speaker=request.user.first_name),
         "history": [cards.past_of(row) for row in past],
         "patients": [cards.person(reader, each) for each in people],
         "flag_key": uuid7(),
@@ -416,7 +416,7 @@ def _chosen(
     wanted = [patient.pk for patient in card.patients if patient.pk != remove]
     contacts.link_patients(reader, contact_id, [*wanted, add] if add else wanted)
     card = contact_card(reader, contact_id, look=False)
-    response = render(request, "desk/who.html", _seen(reader, card) | {"choosing": True, "named": True})
+    response = render(request, "desk/who.html", _seen(request, reader, card) | {"choosing": True, "named": True})
     response["HX-Trigger-After-Swap"] = "careline:patients"
     return response
 

@@ -10,7 +10,10 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import pgettext
 
+from careline.care.directory.models import in_language as _in_language
+
 register = template.Library()
+register.filter("in_language", _in_language)
 
 
 @register.filter

@@ -97,8 +97,10 @@ class CallCard:
     channel_name: str
     icon: str
     callback: bool
-    emergency: bool
+    urgent: bool  # the caller says they feel unwell: went before all
+    emergency: bool  # an operator says: danger to life
     emergency_number: str
+    answered_at: datetime | None
     language: str
     language_name: str
     language_mark: str
@@ -131,7 +133,7 @@ class CallCard:
 def call_card(
     reader: Reader, card: Card, past: Sequence[Listed], candidates: Iterable[PatientHit] = (), speaker: str = ""
 ) -> CallCard:
-    """`past`: the earlier contacts (`contacts.history`), newest first. `speaker`: the operator's name in the greeting."""
+    """`past`: earlier contacts (`contacts.history`), newest first. `speaker`: the operator's name in the greeting."""
     contact, summary, now = card.contact, card.summary, timezone.now()
     queued_at = (summary and summary.queued_at) or contact.started_at
     answered_at = summary and summary.answered_at
@@ -143,7 +145,9 @@ def call_card(
         channel_name=_("Call-back") if callback else contact.get_channel_display(),
         icon=icon_of(contact.channel, callback),
         callback=callback,
+        urgent=bool(summary and summary.emergency) or bool(card.asked_topic and card.asked_topic.urgent),
         emergency=flagged(card),
+        answered_at=answered_at,
         emergency_number=line.emergency_number if line else "112",
         language=contact.language,
         language_name=str(LANGUAGE_NAMES.get(contact.language, contact.language)),
@@ -171,11 +175,9 @@ def _until(start: datetime, end: datetime) -> float:
 
 
 def flagged(card: Card) -> bool:
-    """Danger to life: said by the caller's topic, by the router, or by an operator; the last word counts."""
+    """Danger to life, said by an operator; the last word counts."""
     told = [row.kind for row in card.story if row.kind in ("EmergencyFlagged", "EmergencyUnflagged")]
-    if told:
-        return told[-1] == "EmergencyFlagged"
-    return bool(card.summary and card.summary.emergency) or bool(card.asked_topic and card.asked_topic.urgent)
+    return bool(told) and told[-1] == "EmergencyFlagged"
 
 
 def greeting_of(line: PhoneLine | None, language: str, speaker: str) -> str:

@@ -11,7 +11,6 @@ from django.shortcuts import render, resolve_url
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from careline.base.accounts.models import Posting
@@ -23,14 +22,13 @@ from careline.care.contacts.drafts import draft_of, save_draft
 from careline.care.contacts.errors import OutcomeUnknown
 from careline.care.contacts.models import CallerDetails
 from careline.care.contacts.queries import Card, contact_card, history, today
-from careline.care.contacts.rules import Outcome
 from careline.care.directory.queries import notices_now
 from careline.care.patients.actions import create_patient
 from careline.care.patients.queries import candidates_for_number, open_patient, search_patients
 from careline.faces.desk import cards
 from careline.faces.desk.forms import NewPatientForm, RecordForm
 from careline.faces.desk.parts import part, same_for, shared, timezone_of
-from careline.faces.desk.rules import DENSITIES, THEMES, home_of
+from careline.faces.desk.rules import DENSITIES, THEMES, home_of, outcomes_for
 from careline.faces.desk.screens import screens_for
 from careline.faces.desk.texts import PAUSES, density_names, island_texts, theme_names
 from careline.switchboard.queries import queue_now, waiting_now
@@ -231,10 +229,11 @@ def contact(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpRespo
     context = _seen(request, reader, card) | _dock(card, reader)
     context |= {
         "choosing": True,
+        "may_create": reader.may("patients.change"),
         "texts_said": cards.said(card.texts),
         "targets": shared((*same_for(reader, "targets"), reader.user_id), lambda: cards.targets(reader)),
         "relations": CallerDetails.Relation.choices,
-        "usual_s": today(reader).handle_s,
+        "usual_s": shared(("usual", reader.user_id), lambda: today(reader).handle_s, for_s=60.0),
     }
     return render(request, "desk/contact.html", context)
 
@@ -265,11 +264,7 @@ def emergency(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpRes
 @require_POST
 @part("contacts.record")
 def draft(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
-    fields = {
-        name: request.POST[name] for name in ("caller_name", "relation", "outcome", "note") if name in request.POST
-    }
-    fields["topic"] = request.POST.get("topic") or request.POST.get("topic_more", "")
-    saved = save_draft(reader, contact_id, fields)
+    saved = save_draft(reader, contact_id, _typed(request))
     return render(request, "desk/drafted.html", {"drafted_at": saved.changed_at})
 
 
@@ -298,19 +293,23 @@ def record(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpRespon
         save_draft(reader, contact_id, _typed(request))
         card = contact_card(reader, contact_id, look=False)
         context = _dock(card, reader) | {"refusal": {"code": refusal.code, "message": str(refusal)}}
-        return render(request, "desk/dock.html", context | _seen(request, reader, card, look=False), status=refusal.status)
+        return render(
+            request, "desk/dock.html", context | _seen(request, reader, card, look=False), status=refusal.status
+        )
     save_draft(reader, contact_id, _typed(request))
     card = contact_card(reader, contact_id, look=False)
-    context = _dock(card, reader) | {"saved": True, "saved_at": timezone.now()} | _seen(request, reader, card, look=False)
+    context = (
+        _dock(card, reader) | {"saved": True, "saved_at": timezone.now()} | _seen(request, reader, card, look=False)
+    )
     response = render(request, "desk/dock.html", context)
     response["HX-Trigger-After-Settle"] = "careline:recorded"
     return response
 
 
 def _typed(request: HttpRequest) -> dict[str, str]:
-    fields = {name: request.POST.get(name, "") for name in ("caller_name", "relation", "outcome", "note")}
-    fields["topic"] = request.POST.get("topic") or request.POST.get("topic_more", "")
-    return fields
+    fields = {name: request.POST.get(name, "") for name in ("caller_name", "relation", "note")}
+    chosen = {name: request.POST.get(name) or request.POST.get(f"{name}_more", "") for name in ("topic", "outcome")}
+    return fields | chosen
 
 
 def _seen(request: HttpRequest, reader: Reader, card: Card, *, look: bool = True) -> dict[str, Any]:
@@ -339,6 +338,7 @@ def _dock(card: Card, reader: Reader) -> dict[str, Any]:
         draft.topic = str(card.topic.pk)
     if not draft.outcome and card.summary:
         draft.outcome = card.summary.outcome
+    first, others = outcomes_for(card.contact.channel)
     chips, more = cards.topics_of(card.contact.organisation_id, [draft.topic, proposed])
     return {
         "draft": draft,
@@ -349,7 +349,8 @@ def _dock(card: Card, reader: Reader) -> dict[str, Any]:
         "proposed": proposed,
         "topics_first": chips,
         "topics_more": more,
-        "outcomes": Outcome.choices,
+        "outcomes_first": first,
+        "outcomes_more": others,
     }
 
 

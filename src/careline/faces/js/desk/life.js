@@ -23,6 +23,12 @@ export class Life {
     this.parts.push({ kind, from: item.since || now() });
   }
 
+  /** When this talk began: holds are part of it. `answered`: what the server knows, after a reload. */
+  talkSince(item, answered) {
+    const first = this.parts.find((part) => part.kind === "talk" || part.kind === "hold");
+    return Math.min(first?.from ?? item.since, Number(answered) || Infinity);
+  }
+
   draw(el, item) {
     if (!el || !item || !this.parts.length) return;
     const waited = Math.max(0, item.waited_s ?? 0);

@@ -162,9 +162,10 @@ function paintCall(view) {
   if (!call) return;
   const item = view.current?.contact === call.dataset.contact ? view.current : null;
   const state = item ? view.state : "over";
+  if (item) life.follow(item);
   call.dataset.phase = state;
   $("call-word").textContent = texts.phases[state] ?? texts.states[state];
-  $("call-time").dataset.since = item?.since ?? "";
+  $("call-time").dataset.since = item ? (state === "talk" || state === "hold" ? life.talkSince(item, call.dataset.answered) : (item.since ?? "")) : "";
   if (!item) $("call-time").textContent = "";
   const left = $("wrap-left");
   if (left) left.dataset.until = (state === "wrap" && item.until) || "";
@@ -172,7 +173,6 @@ function paintCall(view) {
   press("ctl-mute", desk.muted);
   const next = $("dock-next");
   if (next) next.value = state === "wrap" ? "1" : "";
-  if (item) life.follow(item);
   life.draw($("life"), item);
   paintWorklist(view);
 }
@@ -335,7 +335,7 @@ const commands = {
   search() {
     const field = $("patient-text");
     if (field) field.focus();
-    else $("lookup")?.showModal();
+    else if (!desk.view.current && !desk.view.offer) $("lookup")?.showModal();
     return undefined;
   },
   zone: () => goTo("transfer"),
@@ -358,7 +358,6 @@ const commands = {
   },
   "try-ring": () => ring.tryRing(),
   "try-mic": () => tryMicrophone(),
-  "clear-hits": () => $("hits").replaceChildren(),
 };
 
 function goTo(id) {
@@ -375,8 +374,6 @@ function focusFirst(part) {
 
 function save() {
   const dock = $("dock");
-  const more = $("topic-more");
-  if (more?.value) dock.querySelectorAll("input[name=topic]:checked").forEach((chip) => (chip.checked = false));
   dock.requestSubmit($("save"));
 }
 
@@ -414,11 +411,13 @@ function openRecord(contact) {
   showStage();
 }
 
-// A topic is either one of the chips or one of the list.
+// A topic is either one of the chips or one of the list; so is an outcome.
 document.addEventListener("change", (event) => {
-  if (event.target.id === "topic-more" && event.target.value)
-    document.querySelectorAll("#dock input[name=topic]").forEach((chip) => (chip.checked = false));
-  if (event.target.name === "topic" && $("topic-more")) $("topic-more").value = "";
+  for (const name of ["topic", "outcome"]) {
+    if (event.target.id === `${name}-more` && event.target.value)
+      document.querySelectorAll(`#dock input[name=${name}]`).forEach((chip) => (chip.checked = false));
+    if (event.target.name === name) $(`${name}-more`).value = "";
+  }
 });
 
 // --- text talk ----------------------------------------------------------------------------------------------

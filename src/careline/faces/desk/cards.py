@@ -131,12 +131,12 @@ class CallCard:
 
 
 def call_card(
-    reader: Reader, card: Card, past: Sequence[Listed], candidates: Iterable[PatientHit] = (), speaker: str = ""
+    card: Card, past: Sequence[Listed], candidates: Iterable[PatientHit], caller: CallerDetails, speaker: str
 ) -> CallCard:
     """`past`: earlier contacts (`contacts.history`), newest first. `speaker`: the operator's name in the greeting."""
     contact, summary, now = card.contact, card.summary, timezone.now()
-    queued_at = (summary and summary.queued_at) or contact.started_at
-    answered_at = summary and summary.answered_at
+    queued_at = _first(card, "ContactQueued") or contact.started_at
+    answered_at = _first(card, "StartTalk")
     callback = bool(summary and summary.callback_asked_at)
     line = contact.line
     return CallCard(
@@ -156,11 +156,11 @@ def call_card(
         site=contact.site.name if contact.site else "",
         greeting=greeting_of(line, contact.language, speaker),
         queued_at=queued_at,
-        waited_s=summary.wait_s if summary and summary.wait_s is not None else _until(queued_at, answered_at or now),
+        waited_s=_until(queued_at, answered_at or now),
         target_s=card.queue.answer_target_s if card.queue else 20,
         asked_topic=str(card.asked_topic) if card.asked_topic else "",
         asked_id=card.asked_topic.pk if card.asked_topic else None,
-        caller=card.caller or CallerDetails(contact=contact),
+        caller=caller,
         candidates=[found(hit) for hit in candidates],
         repeat=repeat_of(past, contact),
         last_said=_last_said(past),
@@ -168,6 +168,11 @@ def call_card(
         notices=notices_now(contact.organisation, now, site_id=contact.site_id),
         open=open_of(line, now) if line else None,
     )
+
+
+def _first(card: Card, kind: str) -> datetime | None:
+    """When this first happened, from the contact's own story: the summary may be a moment behind."""
+    return next((row.at for row in card.story if row.kind == kind), None)
 
 
 def _until(start: datetime, end: datetime) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -246,6 +247,13 @@ def before(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpRespon
 
 
 @require_GET
+@part("contacts.record")
+def facts(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
+    card = contact_card(reader, contact_id, look=False)
+    return render(request, "desk/facts.html", _seen(request, reader, card, look=False))
+
+
+@require_GET
 @part("calls.take")
 def targets(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
     found = shared((*same_for(reader, "targets"), reader.user_id), lambda: cards.targets(reader))
@@ -258,7 +266,9 @@ def emergency(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpRes
     """F9: danger to life. The event `EmergencyFlagged` on the contact's record; the supervisor's screen ticks."""
     contacts.flag_emergency(reader, contact_id, key=_key(request), on=bool(request.POST.get("on")))
     card = contact_card(reader, contact_id, look=False)
-    return render(request, "desk/red_flag.html", _seen(request, reader, card, look=False))
+    response = render(request, "desk/red_flag.html", _seen(request, reader, card, look=False))
+    response["HX-Trigger"] = "careline:contact"
+    return response
 
 
 @require_POST
@@ -302,7 +312,7 @@ def record(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpRespon
         _dock(card, reader) | {"saved": True, "saved_at": timezone.now()} | _seen(request, reader, card, look=False)
     )
     response = render(request, "desk/dock.html", context)
-    response["HX-Trigger-After-Settle"] = "careline:recorded"
+    response["HX-Trigger"] = json.dumps({"careline:recorded": {"contact": str(contact_id)}})
     return response
 
 
@@ -315,19 +325,29 @@ def _typed(request: HttpRequest) -> dict[str, str]:
 def _seen(request: HttpRequest, reader: Reader, card: Card, *, look: bool = True) -> dict[str, Any]:
     """What every part about a contact shows: the card, its earlier contacts, its opened patients."""
     past = history(reader, card.contact.pk)
-    number = card.caller.number if card.caller else ""
+    caller = _caller_so_far(card)
     may_search = reader.may("patients.search")
-    candidates = candidates_for_number(reader, number) if look and number and may_search and not card.patients else []
+    candidates = (
+        candidates_for_number(reader, caller.number)
+        if look and caller.number and may_search and not card.patients
+        else []
+    )
     people = (
         [open_patient(reader, patient.pk, reason="contact") for patient in card.patients] if look and may_search else []
     )
     return {
-        "card": cards.call_card(reader, card, past, candidates, speaker=request.user.first_name),
+        "card": cards.call_card(card, past, candidates, caller, request.user.first_name),
         "history": [cards.past_of(row) for row in past],
         "patients": [cards.person(reader, each) for each in people],
         "flag_key": uuid7(),
         "may_unflag": True,
     }
+
+
+def _caller_so_far(card: Card) -> CallerDetails:
+    """The caller as known, with what the draft says of them. Never saved."""
+    known, draft = card.caller or CallerDetails(contact=card.contact), draft_of(card.contact)
+    return CallerDetails(contact=card.contact, number=known.number, name=draft.caller_name, relation=draft.relation)
 
 
 def _dock(card: Card, reader: Reader) -> dict[str, Any]:

@@ -22,6 +22,8 @@ const desk = {
   chosen: "", // the contact looked at, where several are open
   opened: "", // a past contact opened to finish its record
   shown: "", // what stands on the stage
+  recorded: "", // the last contact whose outcome was saved here
+  freeSince: 0, // when the last contact left the hands
   owner: false,
   muted: false,
   busy: new Set(), // actions on their way: a second press is not a second action
@@ -76,6 +78,7 @@ function apply(phone) {
   const gone = left && !desk.view.work.some((item) => item.contact === left);
   if (gone && !recorded(left)) desk.opened = left; // the time to write ran out: the record stays open
   if (desk.view.current) desk.opened = "";
+  if (before.work.length && !desk.view.work.length) desk.freeSince = clock.now();
   if (desk.owner) wire.talkWith(desk.view.work);
   paint();
   showStage();
@@ -83,6 +86,7 @@ function apply(phone) {
 }
 
 const recorded = (contact) => {
+  if (desk.recorded === contact) return true;
   const dock = $("dock");
   return $("call")?.dataset.contact !== contact || !dock || dock.dataset.saved === "1" || !touched(dock);
 };
@@ -141,7 +145,8 @@ function paintPill(state, view) {
   $("state-mark").className = `mark ${state === "paused" && view.reason === "training" ? "m-train" : mark}`;
   const word = state === "paused" ? (texts.pauses[view.reason] ?? texts.states.paused) : texts.states[state];
   if ($("state-word").textContent !== word) $("state-word").textContent = word;
-  $("state-time").dataset.since = view.since || "";
+  const free = !view.current && !view.offer;
+  $("state-time").dataset.since = (free ? Math.max(view.since, desk.freeSince) : view.since) || "";
 }
 
 function paintPause(view) {
@@ -175,6 +180,16 @@ function paintCall(view) {
   if (next) next.value = state === "wrap" ? "1" : "";
   life.draw($("life"), item);
   paintWorklist(view);
+}
+
+// Who is chosen stands in WHO: the lists say so.
+function paintChosen() {
+  for (const button of document.querySelectorAll("#hits [data-patient]")) {
+    const chosen = Boolean($(`p-${button.dataset.patient}`));
+    button.disabled = chosen;
+    button.querySelector(".pick").hidden = chosen;
+    button.querySelector(".picked").hidden = !chosen;
+  }
 }
 
 function press(id, pressed) {
@@ -484,8 +499,14 @@ function refresh(what) {
   }
 }
 
+// A part that has left the screen swallows its answer, and what the answer carries for elsewhere.
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (!document.contains(detail.requestConfig.elt)) detail.shouldSwap = false;
+});
+
 document.addEventListener("htmx:afterSettle", () => {
   paint();
+  paintChosen();
   paintVideo();
   wire.showVideo();
 });
@@ -496,9 +517,10 @@ document.addEventListener("htmx:responseError", (event) => {
 
 document.addEventListener("htmx:sendError", () => showAway(true));
 
-document.addEventListener("careline:recorded", () => {
-  // said by the server once the outcome is on the ledger
-  if (!desk.view.current) {
+// Said by the server once the outcome is on the ledger; the phone may have heard of it before or after.
+document.addEventListener("careline:recorded", ({ detail: { contact } }) => {
+  desk.recorded = contact;
+  if (!desk.view.current && desk.opened === contact) {
     desk.opened = "";
     showStage();
   }

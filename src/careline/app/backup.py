@@ -27,6 +27,7 @@ from psycopg import sql
 
 from careline.app import programs as pg
 from careline.app.failures import (
+    BackupNewer,
     BackupUnreadable,
     DatabaseAway,
     DatabaseNotEmpty,
@@ -51,7 +52,7 @@ class Place:
     files: Path
 
     def run(self, name: str, *arguments: str) -> None:
-        """Runs one of PostgreSQL's tools on the database. Raises ToolFailed with what it said, never with the password."""
+        """Runs one of PostgreSQL's tools on the database. Raises ToolFailed with the last thing it said."""
         done = subprocess.run(
             [self.programs[name], *arguments],
             env={**os.environ, **environment_of(self.url), "LC_ALL": "C"},
@@ -72,15 +73,18 @@ def environment_of(url: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def database(home: Home) -> Iterator[Place]:
-    """DATABASE_URL, else our own database: the one that runs, or started for as long as this takes."""
+def database(home: Home, alone: bool = False) -> Iterator[Place]:
+    """DATABASE_URL, else our own database: the one that runs, or started for as long as this takes.
+
+    With `alone` one that runs is refused: raises AlreadyRunning.
+    """
     files = Path(os.environ.get("CARELINE_FILES") or home.files)
     if url := os.environ.get("DATABASE_URL"):
         yield Place(url, suitable(home, url), files)
         return
     home.prepare()
     cluster = Cluster(home)
-    if cluster.major is not None and _answers(cluster.url()):
+    if not alone and cluster.major is not None and _answers(cluster.url()):
         yield Place(cluster.url(), suitable(home, cluster.url()), files)
         return
     with home.claimed():
@@ -137,6 +141,7 @@ def write_backup(home: Home, target: Path, keys: Path | None = None) -> None:
         fresh.chmod(0o600)
         fresh.replace(target)
     if keys:
+        home.prepare()
         private_write(keys, json.dumps({"secret_key": home.keys()["secret_key"]}))
 
 
@@ -154,11 +159,12 @@ def read_backup(home: Home, source: Path, keys: Path | None = None, force: bool 
     """
     with tempfile.TemporaryDirectory(dir=_roomy(home)) as folder:
         unpacked = unpack(source, Path(folder))
-        with database(home) as place:
+        with database(home, alone=True) as place:
             with psycopg.connect(place.url) as connection:
                 if occupied(connection) and not force:
                     raise DatabaseNotEmpty
                 _refuse_company(connection)
+                _refuse_newer(unpacked, connection.info.server_version // 10000)
             restore_dump(place, unpacked / "database.dump")
             put_files(unpacked / "files", place.files)
     if keys:
@@ -170,7 +176,7 @@ def _roomy(home: Home) -> Path | None:
 
 
 def unpack(source: Path, folder: Path) -> Path:
-    """The backup's parts in `folder`. Raises BackupUnreadable for what is no backup, is damaged, or is from the future."""
+    """The backup's parts in `folder`. Raises BackupUnreadable for what is none, or damaged, or from the future."""
     try:
         with tarfile.open(source) as tar:
             tar.extractall(folder, filter="data")
@@ -195,8 +201,17 @@ def _refuse_company(connection: psycopg.Connection) -> None:
         raise DatabaseRuns
 
 
+def _refuse_newer(unpacked: Path, server_major: int) -> None:
+    made_by = str(json.loads((unpacked / "about.json").read_text())["postgres"])
+    if int(made_by.partition(".")[0]) > server_major:
+        raise BackupNewer(made=made_by, server=server_major)
+
+
 def restore_dump(place: Place, dump: Path) -> None:
-    """Replaces the public schema by the dump, in one transaction, in two steps: its SQL is made, then run."""
+    """Replaces the public schema by the dump, in one transaction.
+
+    The SQL is written out whole first: read from a pipe, a damaged dump would end early and what came be committed.
+    """
     script = dump.with_suffix(".sql")
     done = subprocess.run(
         [place.programs["pg_restore"], "--no-owner", "--no-privileges", f"--file={script}", str(dump)],
@@ -236,11 +251,11 @@ def upgrade(home: Home, wanted: pg.Programs | None = None) -> tuple[int, int]:
     """
     home.prepare()
     with home.claimed():
-        old = Cluster(home)
-        before = old.major
-        newest = wanted or max(pg.available(home), key=lambda programs: programs.major, default=None)
-        if before is None or newest is None or newest.major == before:
+        before = Cluster(home).major
+        newest = wanted or max(pg.everything(home), key=lambda programs: programs.major, default=None)
+        if before is None or newest is None or newest.major <= before:
             raise NothingToUpgrade(version=before or "-")
+        old = Cluster(home, wanted=pg.fitting(home, before, pg.everything(home)))
         with speaking_of(home.root), tempfile.TemporaryDirectory(dir=home.root) as folder:
             dump = Path(folder) / "database.dump"
             old.start()

@@ -103,6 +103,11 @@ class BackupUnreadable(CareError):
     message = _("%(file)s is not a backup of Careline, or it is damaged.")
 
 
+class BackupNewer(CareError):
+    code = "backup_newer"
+    message = _("The backup was made with PostgreSQL %(made)s, newer than the %(server)s here. Upgrade that first.")
+
+
 class DatabaseNotEmpty(CareError):
     code = "database_not_empty"
     message = _("The database already holds data. Use --force to replace it by the backup.")

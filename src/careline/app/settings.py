@@ -76,6 +76,7 @@ INSTALLED_APPS = [
     "careline.oversight.insight",
     "careline.faces.desk",
     "careline.faces.portal",
+    "careline.faces.hall",
 ]
 
 MIDDLEWARE = [

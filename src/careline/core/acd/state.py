@@ -25,7 +25,8 @@ from careline.core.acd.model import (
 Json = dict[str, Any]
 
 # Where an entry stands: (0 for emergencies else 1, key in seconds, number in its queue, contact id, the contact).
-Entry = tuple[int, float, int, str, "Contact"]
+# Compared as a tuple, and by identity: the type is left open so that a compiled router keeps the very object.
+Entry = tuple[Any, ...]
 
 NEVER = float("inf")
 
@@ -477,7 +478,7 @@ class Group:
 
 # An agent free for a channel: (load, occupancy or 0, idle since, id, stamp, the agent); stale when the stamp has moved
 # on.
-Free = tuple[int, float, float, str, int, Agent]
+Free = tuple[Any, ...]
 
 
 class Queue:

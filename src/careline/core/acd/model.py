@@ -82,7 +82,9 @@ class Relax:
 
 @dataclass(frozen=True, slots=True)
 class Overflow:
-    """Agents of queue `to` also become eligible once a caller waited `after_s`, or while waiting/ready exceeds `ratio`."""
+    """Agents of queue `to` also become eligible once a caller waited `after_s`, or while waiting/ready exceeds
+    `ratio`.
+    """
 
     to: QueueId
     after_s: float | None = None
@@ -101,6 +103,11 @@ class QueueRules:
     limit: int | None = None  # most contacts waiting; the next is refused with FULL
     head_start_s: float = 0.0  # priority, as minutes of waiting given for free
     preferred_s: float = 20.0  # how long a contact waits for its preferred agents alone
+    dial_s: float = 60.0  # how long a patient's phone rings for a call-back before the agent is released
+    retry_s: float = 300.0  # after a call-back whose result never came, when it is tried again
+    declined_s: float = 60.0  # how long a contact is kept from an agent who declined or transferred it
+    lost_talk_s: float = 60.0  # how long a talk is kept whose caller vanished
+    lost_callback_s: float = 14400.0  # how long a call-back is kept whose caller cannot be reached any more
     relax: tuple[Relax, ...] = ()
     overflow: tuple[Overflow, ...] = ()
 
@@ -314,7 +321,7 @@ class WithdrawOffer(Command):
     contact: ContactId
     agent: AgentId
     offer: str
-    reason: str  # declined | expired | caller_gone | agent_gone | emergency
+    reason: str  # declined | expired | caller_gone | agent_gone | paused | emergency | cancelled | callback
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +330,15 @@ class DialPatient(Command):
 
     contact: ContactId
     agent: AgentId
+
+
+@dataclass(frozen=True, slots=True)
+class StopDialling(Command):
+    """Stop ringing the patient: the agent has gone, the promise was taken back, or nobody reported in time."""
+
+    contact: ContactId
+    agent: AgentId
+    reason: str  # agent_gone | caller_gone | cancelled | expired | unreached
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,7 +365,7 @@ class StopTalk(Command):
 
     contact: ContactId
     agent: AgentId
-    reason: str
+    reason: str  # ended | transferred | caller_gone | caller_lost | agent_gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +379,7 @@ class StartWrapUp(Command):
 class EndWrapUp(Command):
     contact: ContactId
     agent: AgentId
-    reason: str  # saved | expired
+    reason: str  # saved | expired | agent_gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,7 +409,8 @@ class EndContact(Command):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What an honest queue tells a caller. `position` is None when it grew for a fair reason: then the wait is said instead.
+    """What an honest queue tells a caller. `position` is None when it grew for a fair reason: then the wait is said
+    instead.
 
     `wait_low_s`..`wait_high_s` is an 80 % interval; None when there is no ground for one yet.
     """
@@ -401,6 +418,64 @@ class Place:
     position: int | None
     wait_low_s: float | None
     wait_high_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContactView:
+    """A contact as it stands. Times are seconds since the epoch, None where they do not apply."""
+
+    id: ContactId
+    queue: QueueId
+    channel: Channel
+    phase: Phase
+    queued_at: float  # first entry; never changes, transfers and call-backs included
+    entered_at: float  # entry into the present queue: relaxing and overflow count from here
+    head_start_s: float  # the contact's own, without the queue's
+    emergency: bool
+    needs: tuple[Need, ...]
+    hard: frozenset[str]
+    preferred: tuple[AgentId, ...]
+    agent: AgentId  # whom it is offered to, dialling for, talking to or written up by; "" while waiting
+    offer: str  # the running offer, "" when there is none
+    until: float | None  # deadline of the present phase: offer, dialling, wrap-up, or a lost caller's place
+    since: float  # when the present phase began
+    lost_since: float | None
+    held_since: float | None
+    not_before: float | None
+    callback: bool  # waits, rings or dials as a call-back
+    tries: int  # call-backs dialled in vain
+    talk: int  # n-th talk of this contact; 0 before the first
+    simulated: bool
+    order_key: tuple[int, float, int]  # smaller is served first
+
+
+@dataclass(frozen=True, slots=True)
+class AgentView:
+    id: AgentId
+    presence: Presence
+    reason: str
+    since: float  # when presence last changed
+    doing: str  # offline | paused | idle | ringing | dialling | talking | held | wrap_up: wrap-up never looks idle
+    work: tuple[ContactId, ...]
+    until: Mapping[ContactId, float | None]  # the deadline of each piece of work
+    idle_since: float | None  # None unless ready with nothing in hand
+    occupied_s: float  # talk + hold + wrap-up since sign-in
+    idle_s: float  # ready with nothing in hand since sign-in
+    profile: AgentProfile
+
+
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    id: QueueId
+    rules: QueueRules
+    waiting: int  # contacts not yet talking whose turn could come now, ringing ones included
+    ringing: int
+    callbacks: int  # promised call-backs, those not yet due included
+    lost: int  # places kept for callers who vanished
+    ready: int  # agents of this queue who are READY, at work or idle
+    idle: int  # of these, with nothing in hand
+    oldest: float | None  # queued_at of the first in line
+    overflow_to: tuple[QueueId, ...]  # where it overflows by ratio now
 
 
 @dataclass(frozen=True, slots=True)

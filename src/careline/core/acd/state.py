@@ -1,0 +1,645 @@
+"""What the router remembers: contacts, agents, queues and the groups waiting callers stand in.
+
+Each record folds to a JSON-ready dict and back, and copies itself for rollback. The indices (lines, groups, idle heaps)
+are not state: they follow from the records and are made again from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from careline.core.acd.model import (
+    AgentProfile,
+    Channel,
+    EndCause,
+    Need,
+    Overflow,
+    Phase,
+    Presence,
+    QueueRules,
+    Relax,
+    Selection,
+)
+
+Json = dict[str, Any]
+
+# Where an entry stands: (0 for emergencies else 1, key in seconds, number in its queue, contact id, the contact).
+# Compared as a tuple, and by identity: the type is left open so that a compiled router keeps the very object.
+Entry = tuple[Any, ...]
+
+NEVER = float("inf")
+
+RINGING, DIALS, TALKS, WRITES = "ringing", "dialling", "talking", "wrap_up"
+
+
+class Contact:
+    """One caller's wish, from the first word to the end of the writing-up."""
+
+    __slots__ = (
+        "agent",
+        "callback",
+        "came",
+        "cause",
+        "channel",
+        "declined",
+        "direct",
+        "due",
+        "emergency",
+        "entered_at",
+        "entry",
+        "first",
+        "group",
+        "hard",
+        "head_start_s",
+        "held_since",
+        "id",
+        "in_line",
+        "jumped",
+        "key",
+        "lost_since",
+        "needs",
+        "not_before",
+        "offer",
+        "offers",
+        "only",
+        "only_until",
+        "phase",
+        "place",
+        "preferred",
+        "queue",
+        "queued_at",
+        "seq",
+        "simulated",
+        "since",
+        "stood_at",
+        "talk",
+        "tally",
+        "tries",
+        "until",
+        "waited",
+        "whole",
+    )
+
+    def __init__(self, id: str, queue: str, channel: Channel, queued_at: float) -> None:
+        self.id = id
+        self.queue = queue
+        self.channel = channel
+        self.whole = channel is Channel.VOICE or channel is Channel.VIDEO
+        self.phase = Phase.QUEUED
+        self.queued_at = queued_at
+        self.entered_at = queued_at
+        self.since = queued_at
+        self.key = queued_at
+        self.seq = 0
+        self.first = -1  # serial of the first entry into this line: what this caller has been told counts from here
+        self.came = 0  # serial of the last entry: others ahead of whom it stands were there before this
+        self.jumped = False  # entered ahead of somebody
+        self.head_start_s = 0.0
+        self.emergency = False
+        self.needs: tuple[Need, ...] = ()
+        self.hard: frozenset[str] = frozenset()
+        self.preferred: tuple[str, ...] = ()
+        self.only: tuple[str, ...] = ()  # the agents who may take it now, while a window runs
+        self.only_until = 0.0
+        self.stood_at = queued_at  # the moment its needs, overflow and windows were last worked out for
+        self.direct = False  # handed to `only` by name: skills and queue do not matter
+        self.declined: dict[str, float] = {}  # agent -> until when they are not asked again
+        self.agent = ""
+        self.offer = ""
+        self.offers = 0
+        self.until: float | None = None
+        self.lost_since: float | None = None
+        self.held_since: float | None = None
+        self.not_before: float | None = None
+        self.callback = False
+        self.tries = 0
+        self.talk = 0
+        self.simulated = False
+        self.waited = False  # the running offer came after a wait: it counts for the estimate
+        self.cause = EndCause.COMPLETED
+        # Indices, made by the router.
+        self.entry: Entry = (1, queued_at, 0, id, self)
+        self.in_line = False
+        self.place = 0  # 0 nowhere, 1 held for some agents alone, 2 in its group
+        self.group: Group | None = None
+        self.due = NEVER  # the timer that counts
+        self.tally = 0  # under which of its queue's counts it stands
+
+    def copy(self) -> tuple[Any, ...]:
+        """Everything that is state, for `put_back`."""
+        return (
+            self.queue,
+            self.phase,
+            self.entered_at,
+            self.since,
+            self.key,
+            self.seq,
+            self.first,
+            self.came,
+            self.jumped,
+            self.head_start_s,
+            self.emergency,
+            self.needs,
+            self.only,
+            self.only_until,
+            self.stood_at,
+            self.direct,
+            self.declined,
+            self.agent,
+            self.offer,
+            self.offers,
+            self.until,
+            self.lost_since,
+            self.held_since,
+            self.not_before,
+            self.callback,
+            self.tries,
+            self.talk,
+            self.waited,
+            self.cause,
+        )
+
+    def put_back(self, state: tuple[Any, ...]) -> None:
+        (
+            self.queue,
+            self.phase,
+            self.entered_at,
+            self.since,
+            self.key,
+            self.seq,
+            self.first,
+            self.came,
+            self.jumped,
+            self.head_start_s,
+            self.emergency,
+            self.needs,
+            self.only,
+            self.only_until,
+            self.stood_at,
+            self.direct,
+            self.declined,
+            self.agent,
+            self.offer,
+            self.offers,
+            self.until,
+            self.lost_since,
+            self.held_since,
+            self.not_before,
+            self.callback,
+            self.tries,
+            self.talk,
+            self.waited,
+            self.cause,
+        ) = state
+        self.rank()
+
+    def rank(self) -> None:
+        """Make the entry anew after tier, key or number changed."""
+        self.entry = (
+            0 if self.emergency else 1,
+            self.queued_at if self.emergency else self.key,
+            self.seq,
+            self.id,
+            self,
+        )
+
+    def fold(self) -> Json:
+        return {
+            "id": self.id,
+            "queue": self.queue,
+            "channel": self.channel.value,
+            "phase": self.phase.value,
+            "queued_at": self.queued_at,
+            "entered_at": self.entered_at,
+            "since": self.since,
+            "key": self.key,
+            "seq": self.seq,
+            "first": self.first,
+            "came": self.came,
+            "jumped": self.jumped,
+            "head_start_s": self.head_start_s,
+            "emergency": self.emergency,
+            "needs": [[n.skill, n.least] for n in self.needs],
+            "hard": sorted(self.hard),
+            "preferred": list(self.preferred),
+            "only": list(self.only),
+            "only_until": self.only_until,
+            "stood_at": self.stood_at,
+            "direct": self.direct,
+            "declined": dict(self.declined),
+            "agent": self.agent,
+            "offer": self.offer,
+            "offers": self.offers,
+            "until": self.until,
+            "lost_since": self.lost_since,
+            "held_since": self.held_since,
+            "not_before": self.not_before,
+            "callback": self.callback,
+            "tries": self.tries,
+            "talk": self.talk,
+            "simulated": self.simulated,
+            "waited": self.waited,
+            "cause": self.cause.value,
+        }
+
+    @classmethod
+    def unfold(cls, f: Mapping[str, Any]) -> Contact:
+        c = cls(f["id"], f["queue"], Channel(f["channel"]), f["queued_at"])
+        c.hard = frozenset(f["hard"])
+        c.preferred = tuple(f["preferred"])
+        c.simulated = f["simulated"]
+        c.put_back(
+            (
+                f["queue"],
+                Phase(f["phase"]),
+                f["entered_at"],
+                f["since"],
+                f["key"],
+                f["seq"],
+                f["first"],
+                f["came"],
+                f["jumped"],
+                f["head_start_s"],
+                f["emergency"],
+                tuple(Need(skill, least) for skill, least in f["needs"]),
+                tuple(f["only"]),
+                f["only_until"],
+                f["stood_at"],
+                f["direct"],
+                dict(f["declined"]),
+                f["agent"],
+                f["offer"],
+                f["offers"],
+                f["until"],
+                f["lost_since"],
+                f["held_since"],
+                f["not_before"],
+                f["callback"],
+                f["tries"],
+                f["talk"],
+                f["waited"],
+                EndCause(f["cause"]),
+            )
+        )
+        return c
+
+
+class Task:
+    """One piece of an agent's work. Never changed in place."""
+
+    __slots__ = ("channel", "doing", "until", "whole")
+
+    def __init__(self, doing: str, channel: Channel, until: float | None) -> None:
+        self.doing = doing
+        self.channel = channel
+        self.whole = channel is Channel.VOICE or channel is Channel.VIDEO
+        self.until = until
+
+
+class Agent:
+    __slots__ = (
+        "accounted",
+        "busy_s",
+        "exclusive",
+        "id",
+        "idle_s",
+        "idle_since",
+        "listed",
+        "presence",
+        "profile",
+        "qs",
+        "reason",
+        "share",
+        "since",
+        "stamp",
+        "traits",
+        "work",
+    )
+
+    def __init__(self, profile: AgentProfile, now: float) -> None:
+        self.id = profile.id
+        self.profile = profile
+        self.presence = Presence.OFFLINE
+        self.reason = ""
+        self.since = now
+        self.idle_since = now
+        self.busy_s = 0.0
+        self.idle_s = 0.0
+        self.accounted = now
+        self.share = 0.0  # occupancy as of the last change of work or presence: what least-occupied selection compares
+        self.work: dict[str, Task] = {}
+        # Indices, made by the router.
+        self.qs: list[Queue] = []
+        self.traits: Traits = Traits(0, {}, frozenset())
+        self.stamp = 0
+        self.listed = -1  # the stamp under which it stands in its queues' idle heaps
+        self.exclusive: dict[str, Contact] = {}
+
+    def copy(self) -> tuple[Any, ...]:
+        return (
+            self.profile,
+            self.presence,
+            self.reason,
+            self.since,
+            self.idle_since,
+            self.busy_s,
+            self.idle_s,
+            self.accounted,
+            self.share,
+            dict(self.work),
+        )
+
+    def put_back(self, state: tuple[Any, ...]) -> None:
+        (
+            self.profile,
+            self.presence,
+            self.reason,
+            self.since,
+            self.idle_since,
+            self.busy_s,
+            self.idle_s,
+            self.accounted,
+            self.share,
+            work,
+        ) = state
+        self.work = dict(work)
+
+    def account(self, now: float) -> None:
+        """Charge the time since the last change to work or to idleness. Call before either changes."""
+        spent = now - self.accounted
+        if spent > 0.0:
+            if self.work:
+                self.busy_s += spent
+            elif self.presence is Presence.READY:
+                self.idle_s += spent
+            self.accounted = now
+
+    def occupancy(self) -> float:
+        """Share of time in hand, 0..1, as of the last change."""
+        total = self.busy_s + self.idle_s
+        return self.busy_s / total if total > 0.0 else 0.0
+
+    def in_hand(self, channel: Channel) -> int:
+        return sum(1 for task in self.work.values() if task.channel is channel)
+
+    def fold(self) -> Json:
+        p = self.profile
+        return {
+            "id": self.id,
+            "profile": {
+                "id": p.id,
+                "queues": sorted(p.queues),
+                "skills": dict(p.skills),
+                "capacity": {Channel(k).value: v for k, v in p.capacity.items()},
+                "site": p.site,
+            },
+            "presence": self.presence.value,
+            "reason": self.reason,
+            "since": self.since,
+            "idle_since": self.idle_since,
+            "busy_s": self.busy_s,
+            "idle_s": self.idle_s,
+            "accounted": self.accounted,
+            "share": self.share,
+            "work": {k: [t.doing, t.channel.value, t.until] for k, t in self.work.items()},
+        }
+
+    @classmethod
+    def unfold(cls, f: Mapping[str, Any]) -> Agent:
+        p = f["profile"]
+        profile = AgentProfile(
+            p["id"],
+            frozenset(p["queues"]),
+            dict(p["skills"]),
+            {Channel(k): v for k, v in p["capacity"].items()},
+            p["site"],
+        )
+        a = cls(profile, f["since"])
+        work = {k: Task(doing, Channel(channel), until) for k, (doing, channel, until) in f["work"].items()}
+        a.put_back(
+            (
+                profile,
+                Presence(f["presence"]),
+                f["reason"],
+                f["since"],
+                f["idle_since"],
+                f["busy_s"],
+                f["idle_s"],
+                f["accounted"],
+                f["share"],
+                work,
+            )
+        )
+        return a
+
+
+class Traits:
+    """What many agents have in common: skills, and the channels they take. `id` is small and unique."""
+
+    __slots__ = ("channels", "id", "skills")
+
+    def __init__(self, id: int, skills: Mapping[str, int], channels: frozenset[Channel]) -> None:
+        self.id = id
+        self.skills = skills
+        self.channels = channels
+
+    def suit(self, needs: tuple[tuple[str, int], ...], channel: Channel) -> bool:
+        if channel not in self.channels:
+            return False
+        return all(self.skills.get(skill, 0) >= least for skill, least in needs)
+
+
+class Group:
+    """Waiting callers whom exactly the same agents may take: same queue, same overflow, same channel, same needs
+    now.
+    """
+
+    __slots__ = ("channel", "fits", "home", "line", "needs", "number", "serving", "whole")
+
+    def __init__(
+        self, number: int, home: Queue, serving: tuple[Queue, ...], channel: Channel, needs: tuple[tuple[str, int], ...]
+    ) -> None:
+        self.number = number
+        self.home = home
+        self.serving = serving
+        self.channel = channel
+        self.whole = channel is Channel.VOICE or channel is Channel.VIDEO
+        self.needs = needs
+        self.line: list[Entry] = []
+        self.fits: dict[int, bool] = {}
+
+    def suits(self, traits: Traits) -> bool:
+        known = self.fits.get(traits.id)
+        if known is None:
+            known = self.fits[traits.id] = traits.suit(self.needs, self.channel)
+        return known
+
+
+# An agent free for a channel: (load, occupancy or 0, idle since, id, stamp, the agent); stale when the stamp has moved
+# on.
+Free = tuple[Any, ...]
+
+
+class Queue:
+    __slots__ = (
+        "callbacks",
+        "exposure",
+        "folded_rules",
+        "given_up",
+        "groups",
+        "id",
+        "idle",
+        "jumpers",
+        "known",
+        "line",
+        "lost",
+        "members",
+        "overflowing",
+        "own",
+        "ratios",
+        "ready",
+        "ring_s",
+        "ringing",
+        "rules",
+        "seen_at",
+        "serial",
+        "sources",
+        "taken",
+        "unassigned",
+        "waited",
+        "waiting",
+    )
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+        self.known = False
+        self.rules = QueueRules(id=id, open=False)
+        self.folded_rules: Json = {}
+        self.serial = 0
+        # What the estimate stands on (see estimate.py).
+        self.seen_at = 0.0
+        self.taken = 0.0
+        self.exposure = 0.0
+        self.given_up = 0.0
+        self.waited = 0.0
+        self.ring_s = 0.0
+        # Indices, made by the router.
+        self.line: list[Entry] = []  # all whose turn could come now, ringing ones included
+        self.jumpers: list[Entry] = []  # those of the line who entered ahead of somebody
+        self.groups: dict[int, Group] = {}  # groups with somebody in them that agents of this queue serve
+        self.own: dict[tuple[Any, ...], Group] = {}  # all groups of this queue's callers
+        self.idle: dict[Channel, dict[int, list[Free]]] = {channel: {} for channel in Channel}
+        self.members: dict[str, Agent] = {}
+        self.ready = 0
+        self.waiting = 0  # all places kept: queued, ringing, call-backs, lost
+        self.unassigned = 0  # those of the line whom nobody is being rung for
+        self.ringing = 0
+        self.callbacks = 0
+        self.lost = 0
+        self.ratios: tuple[tuple[Queue, float], ...] = ()
+        self.overflowing: tuple[Queue, ...] = ()
+        self.sources: dict[str, Queue] = {}
+
+    def set_rules(self, rules: QueueRules) -> None:
+        self.known = True
+        self.rules = rules
+        self.folded_rules = {
+            "id": rules.id,
+            "site": rules.site,
+            "open": rules.open,
+            "selection": rules.selection.value,
+            "offer_s": rules.offer_s,
+            "wrap_up_s": rules.wrap_up_s,
+            "lost_s": rules.lost_s,
+            "limit": rules.limit,
+            "head_start_s": rules.head_start_s,
+            "preferred_s": rules.preferred_s,
+            "dial_s": rules.dial_s,
+            "retry_s": rules.retry_s,
+            "declined_s": rules.declined_s,
+            "lost_talk_s": rules.lost_talk_s,
+            "lost_callback_s": rules.lost_callback_s,
+            "relax": [[r.after_s, r.by] for r in rules.relax],
+            "overflow": [[o.to, o.after_s, o.ratio] for o in rules.overflow],
+        }
+
+    def watch(self, now: float) -> None:
+        """Carry the estimate's exposures to `now`. Call before `unassigned` or `ready` changes."""
+        spent = now - self.seen_at
+        if spent > 0.0:
+            if self.unassigned:
+                self.exposure += spent * self.ready
+                self.waited += spent * self.unassigned
+            self.seen_at = now
+
+    def copy(self) -> tuple[Any, ...]:
+        return (
+            self.known,
+            self.rules,
+            self.folded_rules,
+            self.serial,
+            self.seen_at,
+            self.taken,
+            self.exposure,
+            self.given_up,
+            self.waited,
+            self.ring_s,
+        )
+
+    def put_back(self, state: tuple[Any, ...]) -> None:
+        (
+            self.known,
+            self.rules,
+            self.folded_rules,
+            self.serial,
+            self.seen_at,
+            self.taken,
+            self.exposure,
+            self.given_up,
+            self.waited,
+            self.ring_s,
+        ) = state
+
+    def fold(self) -> Json:
+        return {
+            "id": self.id,
+            "rules": self.folded_rules,
+            "serial": self.serial,
+            "seen_at": self.seen_at,
+            "taken": self.taken,
+            "exposure": self.exposure,
+            "given_up": self.given_up,
+            "waited": self.waited,
+            "ring_s": self.ring_s,
+        }
+
+    def unfold(self, f: Mapping[str, Any]) -> None:
+        r = f["rules"]
+        rules = QueueRules(
+            id=r["id"],
+            site=r["site"],
+            open=r["open"],
+            selection=Selection(r["selection"]),
+            offer_s=r["offer_s"],
+            wrap_up_s=r["wrap_up_s"],
+            lost_s=r["lost_s"],
+            limit=r["limit"],
+            head_start_s=r["head_start_s"],
+            preferred_s=r["preferred_s"],
+            dial_s=r["dial_s"],
+            retry_s=r["retry_s"],
+            declined_s=r["declined_s"],
+            lost_talk_s=r["lost_talk_s"],
+            lost_callback_s=r["lost_callback_s"],
+            relax=tuple(Relax(after_s, by) for after_s, by in r["relax"]),
+            overflow=tuple(Overflow(to, after_s, ratio) for to, after_s, ratio in r["overflow"]),
+        )
+        self.set_rules(rules)
+        self.serial = f["serial"]
+        self.seen_at = f["seen_at"]
+        self.taken = f["taken"]
+        self.exposure = f["exposure"]
+        self.given_up = f["given_up"]
+        self.waited = f["waited"]
+        self.ring_s = f["ring_s"]

@@ -48,6 +48,7 @@ ALLOWED_HOSTS = os.environ.get("CARELINE_HOSTS", "127.0.0.1,localhost,[::1]").sp
 CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("CARELINE_ORIGINS", "").split(",") if o]
 LIVE_URL = os.environ.get("CARELINE_LIVE_URL", "http://127.0.0.1:8002")  # where web pokes the live process
 FILES_DIR = Path(os.environ.get("CARELINE_FILES", "/nonexistent"))
+POLICY_DIR = os.environ.get("CARELINE_POLICIES", "")  # folder of <network code>.toml: what a site makes stricter
 
 INSTALLED_APPS = [
     "careline.base.accounts.admin_config.AdminConfig",

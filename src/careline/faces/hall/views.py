@@ -21,6 +21,7 @@ from careline.base.errors import NotFound
 from careline.base.organisations.models import Organisation, Site
 from careline.care.contacts import actions
 from careline.care.contacts.models import UnwellAlert
+from careline.care.contacts.projections import show_now
 from careline.care.contacts.queries import alerts_open, outcome_label, walk_ins_today
 from careline.care.contacts.rules import HALL_OUTCOMES, Outcome
 from careline.care.directory.queries import topic_tree
@@ -111,6 +112,7 @@ def log(request: HttpRequest) -> JsonResponse:
         place=said["place"],
         at=said["at"],
     )
+    show_now([contact.pk])  # "my day" shows it at once; the projector will find the same
     return JsonResponse({"contact": str(contact.pk)}, status=201)
 
 
@@ -118,6 +120,7 @@ def log(request: HttpRequest) -> JsonResponse:
 def undo(request: HttpRequest) -> JsonResponse:
     reader = reader_of(request)
     contact = actions.undo_walk_in(reader, checked(UndoForm(request.POST))["contact"])
+    show_now([contact.pk])
     return JsonResponse({"contact": str(contact.pk)})
 
 

@@ -95,4 +95,39 @@ class DatabaseAway(StartFailed):
 
 class PreparingFailed(StartFailed):
     code = "preparing_failed"
-    message = _("Careline could not be made ready: %(step)s failed. What it said stands above.")
+    message = _("Careline could not be made ready. What went wrong stands above.")
+
+
+class BackupUnreadable(CareError):
+    code = "backup_unreadable"
+    message = _("%(file)s is not a backup of Careline, or it is damaged.")
+
+
+class BackupNewer(CareError):
+    code = "backup_newer"
+    message = _("The backup was made with PostgreSQL %(made)s, newer than the %(server)s here. Upgrade that first.")
+
+
+class DatabaseNotEmpty(CareError):
+    code = "database_not_empty"
+    message = _("The database already holds data. Use --force to replace it by the backup.")
+
+
+class DatabaseRuns(CareError):
+    code = "database_in_use"
+    message = _("The database is in use. Stop Careline, then restore.")
+
+
+class FileExists(CareError):
+    code = "file_exists"
+    message = _("%(file)s exists already, and a backup never overwrites anything.")
+
+
+class NothingToUpgrade(CareError):
+    code = "nothing_to_upgrade"
+    message = _("There is no newer PostgreSQL here than the one in use (%(version)s).")
+
+
+class ToolFailed(CareError):
+    code = "tool_failed"
+    message = _("%(tool)s failed: %(said)s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import shutil
 import socket
@@ -40,7 +41,9 @@ CADDYFILE = """\
 		?Content-Security-Policy "default-src 'none'; frame-ancestors 'none'"
 	}}
 	@inside path /live/poke /metrics /live/metrics
-	respond @inside 404
+	handle @inside {{
+		respond 404
+	}}
 	handle /live/* {{
 		request_body {{
 			max_size 1MB
@@ -165,3 +168,15 @@ def answers(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def healthy(port: int) -> bool:
+    """Does the web process there say that it runs?"""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=0.5)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

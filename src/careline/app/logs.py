@@ -72,6 +72,7 @@ def configuration() -> dict[str, Any]:
             "django.server": {"handlers": [], "propagate": False},
             "django.request": {"handlers": ["stderr"], "level": "ERROR", "propagate": False},
             "httpx": {"level": "WARNING"},
+            "procrastinate": {"level": "WARNING"},
         },
     }
 

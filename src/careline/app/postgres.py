@@ -166,7 +166,7 @@ class Cluster:
             "log_error_verbosity": "terse",
         }
         if not self.durable:
-            chosen |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            chosen |= {"fsync": "off", "full_page_writes": "off"}
         return chosen
 
     def spawn(self) -> subprocess.Popen[bytes]:

@@ -82,7 +82,7 @@ def samples() -> None:
 def sign_ins() -> list[tuple[str, str, str, str]]:
     from careline.care.directory.samples import sign_ins as listed
 
-    return [tuple(each) for each in listed()]
+    return [(each.network, each.role, each.username, each.password) for each in listed()]
 
 
 def main(arguments: list[str] | None = None) -> None:

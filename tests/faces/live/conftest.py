@@ -60,6 +60,7 @@ class MemorySwitchboard:
         self.facts: list[Callable[[Any], None]] = []
         self.outbox = SimpleNamespace(listen=self.facts.append)
         self.pokes = 0
+        self._news = asyncio.Event()
 
     def now(self) -> float:
         return time.time() + self.later
@@ -82,7 +83,16 @@ class MemorySwitchboard:
         self.ledger.append(done)
         for listener in self._listeners:
             listener(done)
+        self._news.set()
         return commands
+
+    async def until(self, kind: type) -> Any:
+        """The first event of this kind, so far or to come."""
+        async with asyncio.timeout(5):
+            while not (found := self.events(kind)):
+                self._news.clear()
+                await self._news.wait()
+        return found[0]
 
     async def pass_time(self, seconds: float) -> None:
         self.later += seconds
@@ -193,9 +203,9 @@ class Events:
     def all(self, name: str) -> list[Any]:
         return [data for event, data in self.seen if event == name]
 
-    async def until(self, name: str, fits: Callable[[Any], bool] = lambda data: True, timeout: float = 5.0) -> Any:
+    async def until(self, name: str, fits: Callable[[Any], bool] = lambda data: True) -> Any:
         """The first `name` event so far, or to come, that fits."""
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(5):
             while True:
                 for event, data in self.seen:
                     if event == name and fits(data):
@@ -204,8 +214,8 @@ class Events:
                 self._news.clear()
                 await self._news.wait()
 
-    async def end(self, timeout: float = 5.0) -> None:
-        async with asyncio.timeout(timeout):
+    async def end(self) -> None:
+        async with asyncio.timeout(5):
             while not self.over:
                 self._news.clear()
                 await self._news.wait()

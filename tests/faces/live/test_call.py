@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 
 from careline.core.acd.model import CallerBack, CallerLost, ContactQueued, Need
 
 
 async def test_a_patient_calls_an_operator_answers_and_both_speak_until_the_end(running, staff_at_work):
-    desk, phone, oksana = await staff_at_work("oksana")
+    desk, phone, _ = await staff_at_work("oksana")
     patient, page, contact = await running.call(topic="booking")
     ringing = await phone.until("phone", lambda p: any(w["phase"] == "offered" for w in p["work"]))
     offer = ringing["work"][0]
@@ -59,14 +58,8 @@ async def test_a_page_that_vanishes_is_a_lost_caller_and_its_return_a_caller_who
     patient, page, contact = await running.call()
     await page.until("state")
     await page.gone()
-    await running_until(running, CallerLost)
+    await running.switchboard.until(CallerLost)
     page = await patient.listen("/live/call/events")
-    await running_until(running, CallerBack)
+    await running.switchboard.until(CallerBack)
     assert running.switchboard.router.contact(contact).lost_since is None
     assert (await page.until("state"))["position"] == 1
-
-
-async def running_until(running, kind: type) -> None:
-    async with asyncio.timeout(5):
-        while not running.switchboard.events(kind):
-            await asyncio.sleep(0.01)

@@ -180,7 +180,7 @@ class UserAdmin(Covered, DjangoUserAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
         reader = admin_reader(request)
-        if reader and reader.site_id is None and "employer" in form.base_fields:
+        if reader and obj is None and "employer" in form.base_fields:
             form.base_fields["employer"].required = True  # otherwise nobody but a superuser would see the person again
         return form
 

@@ -197,7 +197,7 @@ def set_topic(reader: Reader, contact_id: UUID | str, *, key: str, topic_id: UUI
 
 @transaction.atomic
 def flag_emergency(reader: Reader, contact_id: UUID | str, *, key: str, on: bool) -> Contact:
-    """Danger to life: the supervisor sees it at once. `on=False` takes it back ("pressed by mistake"); both stay written."""
+    """Danger to life: the supervisor sees it at once. `on=False`: pressed by mistake; both stay written."""
     reader.require("contacts.record")
     contact = _locked(reader, contact_id)
     if not _done_before(_key("emergency", key), contact):

@@ -24,7 +24,7 @@ from careline.core import names
 
 # How many records of a step are looked at to put the best first. A search that matches more is too wide to be read.
 MOST_CANDIDATES = 400
-MOST_CORRECTIONS = 8
+MOST_CORRECTIONS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,14 +197,16 @@ class _Steered:
 # The condition on the organisation stands in IS TRUE so that no other index than that of the keys can serve it.
 STEP = """
 WITH candidate AS MATERIALIZED (
-    SELECT id, site_id, sort_key, name_keys[1] AS family
+    SELECT id, site_id, sort_key, name_keys[1] AS family,
+        CASE WHEN family_name >= '一' AND family_name < '龥' THEN length(family_name) + length(given_name) END
+            AS chinese_length
     FROM patients_patient
     WHERE array_to_tsvector(name_keys) @@ %(query)s::tsquery AND (organisation_id = ANY(%(network)s)) IS TRUE
     LIMIT %(most)s
 )
 SELECT id FROM candidate
 ORDER BY family = ANY(%(words)s) DESC, starts_with(family, %(first)s) DESC,
-    coalesce(site_id = %(site)s::uuid, false) DESC, sort_key, id
+    coalesce(site_id = %(site)s::uuid, false) DESC, chinese_length, sort_key, id
 LIMIT %(limit)s
 """
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from careline.core.acd import estimate, machine
 from careline.core.acd.machine import Inner
@@ -90,7 +90,17 @@ from careline.core.acd.state import (
 )
 
 # Where a contact is counted in its queue.
-_UNCOUNTED, _QUEUED, _RINGING, _CALLBACK, _LOST = 0, 1, 2, 3, 4
+_UNCOUNTED, _COUNT_QUEUED, _COUNT_RINGING, _COUNT_CALLBACK, _COUNT_LOST = 0, 1, 2, 3, 4
+# Phases by short names: looking a member up on its enum costs on the hottest paths.
+_QUEUED: Final = Phase.QUEUED
+_OFFERED: Final = Phase.OFFERED
+_TALKING: Final = Phase.TALKING
+_HELD: Final = Phase.HELD
+_CALLBACK: Final = Phase.CALLBACK
+_DIALLING: Final = Phase.DIALLING
+_WRAP_UP: Final = Phase.WRAP_UP
+_ENDED: Final = Phase.ENDED
+_READY: Final = Presence.READY
 # Where it stands to be taken.
 _NOWHERE, _HELD_FOR, _IN_GROUP = 0, 1, 2
 
@@ -121,6 +131,7 @@ class Router:
         self._ratio_moved: dict[QueueId, Queue] = {}
         # Agents with a text in hand who are being kept free for a voice caller before them.
         self._draining: dict[AgentId, Agent] = {}
+        self._trusting = False  # indexing states that were worked out before: windows are as they say
 
     # --- the way in ---------------------------------------------------------------------------------------
 
@@ -187,22 +198,20 @@ class Router:
         place) it is None.
         """
         c = self._contacts.get(contact)
-        if c is None or c.phase not in (Phase.QUEUED, Phase.OFFERED, Phase.CALLBACK):
+        if c is None or not c.in_line:
             return Place(None, None, None)
         q = self._queues[c.queue]
         entry = c.entry
         ahead = bisect_left(q.line, entry)
-        position: int | None = ahead + 1
+        position: int | None = ahead + 1 if ahead == 0 or c.first else None
         for jumper in q.jumpers:
             if jumper >= entry:
                 break
             if jumper[4].came > c.first:
                 position = None
                 break
-        if c.phase is Phase.OFFERED:
+        if c.phase is _OFFERED:
             return Place(position, 0.0, max((c.until or now) - now, 0.0))
-        if c.not_before is not None and c.not_before > now:
-            return Place(position, None, None)
         free = max(ahead - q.ringing, 0)
         found = estimate.wait(q.taken, q.exposure, q.given_up, q.waited, q.ready, free)
         if found is None:
@@ -298,17 +307,17 @@ class Router:
 
     def _reindex(self, contacts: list[Contact]) -> None:
         """Put contacts whose state was set from outside where that state says, without matching anybody."""
+        self._trusting = True
         for c in contacts:
             came, jumped, first = c.came, c.jumped, c.first
-            only, direct, declined = c.only, c.direct, c.declined
-            self._index(c)
+            self._index_at(c, c.stood_at)
             c.came, c.jumped, c.first = came, jumped, first
-            c.only, c.direct, c.declined = only, direct, declined
-            if c.phase is Phase.OFFERED:
+            if c.phase is _OFFERED:
                 self._ringing[c.id] = c
         for q in {c.queue: self._queues[c.queue] for c in contacts}.values():
             q.jumpers = [entry for entry in q.line if entry[4].jumped]
         self._hot_contacts = []
+        self._trusting = False
 
     def _list_all(self) -> None:
         for q in [q for q in self._queues.values() if q.ratios]:
@@ -316,7 +325,7 @@ class Router:
         self._draining = {}
         for a in self._agents.values():
             self._list(a)
-            if a.work and a.presence is Presence.READY:
+            if a.work and a.presence is _READY:
                 self._best_for(a)
         self._hot_contacts = []
         self._hot_agents = {}
@@ -372,7 +381,7 @@ class Router:
         self._enlist(a)
         a.stamp += 1
         self._changed[a.id] = a
-        if a.presence is Presence.READY:
+        if a.presence is _READY:
             self._hot_agents[a.id] = a
         for c in list(a.exclusive.values()):
             self._restand(c)
@@ -416,10 +425,10 @@ class Router:
 
     def _on_ready(self, event: AgentReady) -> None:
         a = self._known_agent(event, event.agent)
-        if a.presence is Presence.READY:
+        if a.presence is _READY:
             return
         self._touch_agent(a)
-        self._set_presence(a, Presence.READY, "")
+        self._set_presence(a, _READY, "")
         if not a.work:
             a.idle_since = self._now
         self._hot_agents[a.id] = a
@@ -441,8 +450,8 @@ class Router:
     def _set_presence(self, a: Agent, presence: Presence, reason: str) -> None:
         now = self._now
         a.account(now)
-        if (a.presence is Presence.READY) != (presence is Presence.READY):
-            step = 1 if presence is Presence.READY else -1
+        if (a.presence is _READY) != (presence is _READY):
+            step = 1 if presence is _READY else -1
             for q in a.qs:
                 self._touch_queue(q)
                 q.watch(now)
@@ -452,9 +461,8 @@ class Router:
         a.presence = presence
         a.reason = reason
         a.since = now
-        a.stamp += 1
-        self._changed[a.id] = a
-        if presence is not Presence.READY:
+        self._restamp(a)
+        if presence is not _READY:
             self._hot_agents.pop(a.id, None)
             self._draining.pop(a.id, None)
             for c in list(a.exclusive.values()):
@@ -504,17 +512,17 @@ class Router:
     def _on_hung_up(self, event: CallerHungUp) -> None:
         c = self._contact_for(event, event.contact)
         phase = c.phase
-        if phase is Phase.WRAP_UP:
+        if phase is _WRAP_UP:
             return
         self._touch_contact(c)
-        if phase is Phase.TALKING or phase is Phase.HELD:
+        if phase is _TALKING or phase is _HELD:
             self._end_talk(c, "CallerHungUp", "caller_gone")
             return
-        if phase is Phase.OFFERED:
+        if phase is _OFFERED:
             self._withdraw(c, "caller_gone")
-        elif phase is Phase.DIALLING:
+        elif phase is _DIALLING:
             self._stop_dialling(c, "caller_gone")
-        if phase is Phase.DIALLING:
+        if phase is _DIALLING:
             cause = EndCause.CALLBACK_FAILED
         else:
             cause = EndCause.CANCELLED if c.callback else EndCause.ABANDONED
@@ -523,22 +531,22 @@ class Router:
 
     def _on_lost(self, event: CallerLost) -> None:
         c = self._contact_for(event, event.contact)
-        if c.lost_since is not None or c.phase is Phase.WRAP_UP:
+        if c.lost_since is not None or c.phase is _WRAP_UP:
             return
         self._touch_contact(c)
         now = self._now
         rules = self._queues[c.queue].rules
         phase = c.phase
         c.lost_since = now
-        if phase is Phase.TALKING or phase is Phase.HELD:
+        if phase is _TALKING or phase is _HELD:
             c.until = now + rules.lost_talk_s
             self._time(c, c.until)
             return
-        if phase is Phase.DIALLING:
+        if phase is _DIALLING:
             return
-        if phase is Phase.OFFERED:
+        if phase is _OFFERED:
             self._withdraw(c, "caller_gone")
-            self._move(c, "CallerLost", Phase.CALLBACK if c.callback else Phase.QUEUED)
+            self._move(c, "CallerLost", _CALLBACK if c.callback else _QUEUED)
         self._gave_up(c)
         c.until = now + (rules.lost_callback_s if c.callback else rules.lost_s)
         self._index(c)
@@ -549,10 +557,10 @@ class Router:
             return
         self._touch_contact(c)
         c.lost_since = None
-        if c.phase is Phase.DIALLING:
+        if c.phase is _DIALLING:
             return
         c.until = None
-        if c.phase is Phase.QUEUED or c.phase is Phase.CALLBACK:
+        if c.phase is _QUEUED or c.phase is _CALLBACK:
             self._index(c)
         else:
             self._time(c, NEVER)
@@ -560,12 +568,12 @@ class Router:
     def _on_callback_asked(self, event: CallbackAsked) -> None:
         c = self._contact_for(event, event.contact)
         self._touch_contact(c)
-        if c.phase is Phase.OFFERED:
+        if c.phase is _OFFERED:
             self._withdraw(c, "callback")
         c.callback = True
         c.not_before = event.not_before
-        if c.phase is not Phase.CALLBACK:
-            self._move(c, "CallbackAsked", Phase.CALLBACK)
+        if c.phase is not _CALLBACK:
+            self._move(c, "CallbackAsked", _CALLBACK)
         if c.lost_since is not None:
             c.until = c.lost_since + self._queues[c.queue].rules.lost_callback_s
         self._index(c)
@@ -590,9 +598,9 @@ class Router:
     def _on_cancelled(self, event: ContactCancelled) -> None:
         c = self._contact_for(event, event.contact)
         self._touch_contact(c)
-        if c.phase is Phase.OFFERED:
+        if c.phase is _OFFERED:
             self._withdraw(c, "cancelled")
-        elif c.phase is Phase.DIALLING:
+        elif c.phase is _DIALLING:
             self._stop_dialling(c, "cancelled")
         self._gave_up(c)
         self._end(c, "ContactCancelled", EndCause.CANCELLED)
@@ -621,7 +629,7 @@ class Router:
             c.until = now + q.rules.dial_s
             a.account(now)
             a.work[c.id] = Task(DIALS, c.channel, c.until)
-            self._move(c, "OfferAccepted", Phase.DIALLING)
+            self._move(c, "OfferAccepted", _DIALLING)
             self._index(c)
             self._out.append(DialPatient(c.id, a.id))
             return
@@ -636,7 +644,7 @@ class Router:
         c.lost_since = None
         c.callback = False
         c.not_before = None
-        self._move(c, trigger, Phase.TALKING)
+        self._move(c, trigger, _TALKING)
         self._index(c)
         self._out.append(StartTalk(c.id, a.id))
 
@@ -681,7 +689,7 @@ class Router:
         c.offer = ""
         c.until = None
         c.held_since = None
-        self._move(c, trigger, Phase.CALLBACK if c.callback else Phase.QUEUED)
+        self._move(c, trigger, _CALLBACK if c.callback else _QUEUED)
         if c.lost_since is not None:
             rules = self._queues[c.queue].rules
             c.until = c.lost_since + (rules.lost_callback_s if c.callback else rules.lost_s)
@@ -725,14 +733,14 @@ class Router:
         c, a = self._talk_of(event)
         self._touch_contact(c)
         c.held_since = self._now
-        self._move(c, "TalkHeld", Phase.HELD)
+        self._move(c, "TalkHeld", _HELD)
         self._out.append(HoldTalk(c.id, a.id))
 
     def _on_resumed(self, event: TalkResumed) -> None:
         c, a = self._talk_of(event)
         self._touch_contact(c)
         c.held_since = None
-        self._move(c, "TalkResumed", Phase.TALKING)
+        self._move(c, "TalkResumed", _TALKING)
         self._out.append(ResumeTalk(c.id, a.id))
 
     def _on_talk_ended(self, event: TalkEnded) -> None:
@@ -753,7 +761,7 @@ class Router:
             self._end(c, trigger, c.cause)
             return
         c.until = task.until
-        self._move(c, trigger, Phase.WRAP_UP)
+        self._move(c, trigger, _WRAP_UP)
         self._time(c, NEVER)
 
     def _write_up(self, c: Contact, a: Agent) -> None:
@@ -775,7 +783,7 @@ class Router:
             raise IllegalEvent(event, "no such queue")
         other = self._agents.get(event.to_agent) if event.to_agent else None
         if event.to_agent:
-            if other is None or other.presence is not Presence.READY or other is a:
+            if other is None or other.presence is not _READY or other is a:
                 raise IllegalEvent(event, "that agent is not ready")
             if other.profile.capacity.get(c.channel, 0) < 1:
                 raise IllegalEvent(event, "that agent does not take this channel")
@@ -808,7 +816,7 @@ class Router:
         c = self._contacts.get(id)
         self._unwork(a, id)
         self._out.append(EndWrapUp(id, a.id, reason))
-        if c is not None and c.phase is Phase.WRAP_UP and c.agent == a.id:
+        if c is not None and c.phase is _WRAP_UP and c.agent == a.id:
             self._touch_contact(c)
             self._end(c, trigger, c.cause)
 
@@ -839,21 +847,21 @@ class Router:
         self._touch_contact(c)
         c.due = NEVER
         phase = c.phase
-        if phase is Phase.OFFERED:
+        if phase is _OFFERED:
             a = self._agents[c.agent]
             self._touch_agent(a)
             self._out.append(WithdrawOffer(c.id, a.id, c.offer, "expired"))
-            self._set_presence(a, machine.PRESENCE[Presence.READY]["OfferExpired"], "no_answer")
+            self._set_presence(a, machine.PRESENCE[_READY]["OfferExpired"], "no_answer")
             self._unwork(a, c.id)
             self._out.append(PauseAgent(a.id, "no_answer"))
             self._back_from_offer(c, Inner.OFFER_EXPIRED)
             self._take_back_rest(a)
-        elif phase is Phase.DIALLING:
+        elif phase is _DIALLING:
             self._stop_dialling(c, "expired")
             c.tries += 1
             c.not_before = self._now + self._queues[c.queue].rules.retry_s
             self._back_to_wait(c, Inner.DIAL_EXPIRED)
-        elif phase is Phase.TALKING or phase is Phase.HELD:
+        elif phase is _TALKING or phase is _HELD:
             c.cause = EndCause.LOST
             self._end_talk(c, Inner.LOST_TOO_LONG, "caller_lost")
         elif c.lost_since is not None:
@@ -912,7 +920,7 @@ class Router:
             q.given_up += 1.0
 
     def _end(self, c: Contact, trigger: str, cause: EndCause) -> None:
-        self._move(c, trigger, Phase.ENDED)
+        self._move(c, trigger, _ENDED)
         self._lift(c)
         self._time(c, NEVER)
         del self._contacts[c.id]
@@ -924,9 +932,8 @@ class Router:
         del a.work[id]
         if not a.work:
             a.idle_since = now
-        a.stamp += 1
-        self._changed[a.id] = a
-        if a.presence is Presence.READY:
+        self._restamp(a)
+        if a.presence is _READY:
             self._hot_agents[a.id] = a
 
     # --- indices: contacts --------------------------------------------------------------------------------
@@ -939,24 +946,27 @@ class Router:
 
     def _index(self, c: Contact) -> None:
         """Stand where the state says: in line or not, to be taken or not, counted once, the right timer running."""
+        self._index_at(c, self._now)
+
+    def _index_at(self, c: Contact, at: float) -> None:
         phase = c.phase
         q = self._queues[c.queue]
-        if phase is Phase.OFFERED:
+        if phase is _OFFERED:
             self._leave_spot(c)
             self._enter_line(c, q)
-            self._count(c, q, _RINGING)
+            self._count(c, q, _COUNT_RINGING)
             self._time(c, c.until if c.until is not None else NEVER)
             return
-        if phase is not Phase.QUEUED and phase is not Phase.CALLBACK:
+        if phase is not _QUEUED and phase is not _CALLBACK:
             self._lift(c)
-            lasting = phase is Phase.DIALLING or c.lost_since is not None
+            lasting = phase is _DIALLING or c.lost_since is not None
             self._time(c, c.until if lasting and c.until is not None else NEVER)
             return
-        late = c.not_before is not None and c.not_before > self._now
+        late = c.not_before is not None and c.not_before > at
         if c.lost_since is not None or late:
             self._leave_spot(c)
             self._leave_line(c)
-            self._count(c, q, _CALLBACK if c.callback else _LOST)
+            self._count(c, q, _COUNT_CALLBACK if c.callback else _COUNT_LOST)
             due = NEVER
             if c.lost_since is not None and c.until is not None:
                 due = c.until
@@ -965,9 +975,9 @@ class Router:
             self._time(c, due)
             return
         self._enter_line(c, q)
-        self._count(c, q, _CALLBACK if c.callback else _QUEUED)
+        self._count(c, q, _COUNT_CALLBACK if c.callback else _COUNT_QUEUED)
         self._leave_spot(c)
-        self._stand(c, q)
+        self._stand(c, q, at)
 
     def _lift(self, c: Contact) -> None:
         self._leave_spot(c)
@@ -980,19 +990,19 @@ class Router:
             return
         if was == _UNCOUNTED:
             q.waiting += 1
-        elif was == _RINGING:
+        elif was == _COUNT_RINGING:
             q.ringing -= 1
-        elif was == _CALLBACK:
+        elif was == _COUNT_CALLBACK:
             q.callbacks -= 1
-        elif was == _LOST:
+        elif was == _COUNT_LOST:
             q.lost -= 1
         if tally == _UNCOUNTED:
             q.waiting -= 1
-        elif tally == _RINGING:
+        elif tally == _COUNT_RINGING:
             q.ringing += 1
-        elif tally == _CALLBACK:
+        elif tally == _COUNT_CALLBACK:
             q.callbacks += 1
-        elif tally == _LOST:
+        elif tally == _COUNT_LOST:
             q.lost += 1
         c.tally = tally
 
@@ -1014,6 +1024,19 @@ class Router:
             insort(line, entry)
             insort(q.jumpers, entry)
             c.jumped = True
+        if 0 < c.first < c.came:
+            self._note_overtakers(c, q)
+
+    def _note_overtakers(self, c: Contact, q: Queue) -> None:
+        """One who comes back to an old place finds those ahead who came in the meantime, by right of a head start."""
+        for entry in q.line:
+            other = entry[4]
+            if other is c:
+                return
+            if other.came > c.first and not other.jumped:
+                self._touch_contact(other)
+                other.jumped = True
+                insort(q.jumpers, entry)
 
     def _leave_line(self, c: Contact) -> None:
         if not c.in_line:
@@ -1025,9 +1048,9 @@ class Router:
             _remove(q.jumpers, c.entry)
             c.jumped = False
 
-    def _stand(self, c: Contact, q: Queue) -> None:
+    def _stand(self, c: Contact, q: Queue, now: float) -> None:
         """Stand to be taken: by some agents alone while a window runs, else in the group of those like it."""
-        now = self._now
+        c.stood_at = now
         rules = q.rules
         due = NEVER
         if c.declined:
@@ -1053,11 +1076,11 @@ class Router:
         c.group = group
         c.place = _IN_GROUP
         if c.only:
-            self._hold_for(c, group)
+            self._hold_for(c, group, now)
             if c.only and c.only_until < due:
                 due = c.only_until
         self._touch_queue(q)
-        q.watch(now)
+        q.watch(self._now)
         q.unassigned += 1
         if q.ratios:
             self._ratio_moved[q.id] = q
@@ -1070,16 +1093,18 @@ class Router:
         heapq.heappush(self._hot_contacts, c.entry)
         self._time(c, due)
 
-    def _hold_for(self, c: Contact, group: Group) -> None:
+    def _hold_for(self, c: Contact, group: Group, now: float) -> None:
         """Keep it for its agents alone, as long as the window runs and one of them is ready and may take it."""
         agents = self._agents
         only: list[Agent] = []
-        if self._now < c.only_until:
+        if self._trusting:
+            only = [agents[id] for id in c.only]
+        elif now < c.only_until:
             for id in c.only:
                 a = agents.get(id)
-                if a is None or a.presence is not Presence.READY or id in c.declined:
+                if a is None or a.presence is not _READY or id in c.declined:
                     continue
-                if c.direct or self._may_serve(a, group):
+                if c.direct or _serves(a, group):
                     only.append(a)
         c.only = tuple(a.id for a in only)
         if not only:
@@ -1090,10 +1115,11 @@ class Router:
             a.exclusive[c.id] = c
 
     def _may_serve(self, a: Agent, group: Group) -> bool:
-        if not group.suits(a.traits):
-            return False
-        queues = a.profile.queues
-        return any(q.id in queues for q in group.serving) or any(q.id in queues for q in group.home.overflowing)
+        """Whether this agent serves the group now, overflow by ratio included."""
+        if _serves(a, group):
+            return True
+        over = any(q.id in a.profile.queues for q in group.home.overflowing)
+        return over and group.suits(a.traits)
 
     def _leave_spot(self, c: Contact) -> None:
         if c.place == _NOWHERE:
@@ -1126,7 +1152,7 @@ class Router:
     def _restand(self, c: Contact) -> None:
         self._touch_contact(c)
         self._leave_spot(c)
-        self._stand(c, self._queues[c.queue])
+        self._stand(c, self._queues[c.queue], self._now)
 
     def _group(self, c: Contact, q: Queue, serving: list[Queue], by: int) -> Group:
         key = (c.channel, c.needs, c.hard, by, len(serving), serving[-1].id)
@@ -1148,7 +1174,7 @@ class Router:
             traits = self._traits[key] = Traits(len(self._traits), dict(profile.skills), channels)
         a.traits = traits
         a.qs = [self._queue(id) for id in sorted(profile.queues)]
-        ready = a.presence is Presence.READY
+        ready = a.presence is _READY
         for q in a.qs:
             q.members[a.id] = a
             if ready:
@@ -1160,7 +1186,7 @@ class Router:
 
     def _unlist(self, a: Agent) -> None:
         a.stamp += 1
-        ready = a.presence is Presence.READY
+        ready = a.presence is _READY
         for q in a.qs:
             del q.members[a.id]
             if ready:
@@ -1171,17 +1197,24 @@ class Router:
                     self._ratio_moved[q.id] = q
         a.qs = []
 
+    def _restamp(self, a: Agent) -> None:
+        """Work or presence changed: where the agent stood free no longer holds."""
+        a.share = a.occupancy()
+        a.stamp += 1
+        self._changed[a.id] = a
+
     def _list(self, a: Agent) -> None:
         """Stand among the free agents of every queue, for every channel with room."""
-        if a.listed == a.stamp or a.presence is not Presence.READY:
+        if a.listed == a.stamp or a.presence is not _READY:
             return
         a.listed = a.stamp
         work = a.work
         load = len(work)
+        if load and _whole_in_hand(a):
+            return
         channels = [channel for channel in a.traits.channels if self._room(a, channel)]
-        occupancy = a.occupancy()
         for q in a.qs:
-            share = occupancy if q.rules.selection is Selection.LEAST_OCCUPIED else 0.0
+            share = a.share if q.rules.selection is Selection.LEAST_OCCUPIED else 0.0
             entry: Free = (load, share, a.idle_since, a.id, a.stamp, a)
             for channel in channels:
                 heaps = q.idle[channel]
@@ -1220,21 +1253,22 @@ class Router:
                 _, a = hot.popitem()
                 while (entry := self._best_for(a)) is not None:
                     self._offer(entry[4], a)
-                self._list(a)
+            if hot or self._hot_contacts:
+                self._match_all()
+        while self._ratio_moved:
+            self._check_ratios()
             self._match_all()
         if self._changed:
             for a in self._changed.values():
                 self._list(a)
             self._changed = {}
-        if self._ratio_moved:
-            self._check_ratios()
-            if self._hot_agents or self._hot_contacts:
-                self._match_all()
 
     def _match_all(self) -> None:
         """Always the first contact in order for whom anybody is free, to the best agent for it."""
         contacts = self._hot_contacts
         agents = self._hot_agents
+        for a in self._changed.values():
+            self._list(a)
         for a in agents.values():
             self._list(a)
         while contacts or agents:
@@ -1269,13 +1303,12 @@ class Router:
 
         A voice caller before all texts keeps an agent with texts in hand from taking more.
         """
-        if a.presence is not Presence.READY:
+        if a.presence is not _READY:
             return None
         partly = False
         if a.work:
-            for task in a.work.values():
-                if task.whole:
-                    return None
+            if _whole_in_hand(a):
+                return None
             partly = True
         traits = a.traits
         best: Entry | None = None
@@ -1335,7 +1368,8 @@ class Router:
                 if free is not None and (best is None or free < best):
                     best = free
             if best is not None:
-                return best[5]
+                free_agent: Agent = best[5]
+                return free_agent
         return None
 
     def _first_free(self, heap: list[Free], c: Contact) -> Free | None:
@@ -1366,21 +1400,22 @@ class Router:
             return True
         if not self._room(a, c.channel):
             return False
+        if self._kept_free(a, c):
+            self._draining[a.id] = a
+            return False
+        return True
+
+    def _kept_free(self, a: Agent, c: Contact) -> bool:
+        """Whether a voice caller stands before `c` whom this agent, busy with texts, will have to serve."""
         for q in a.qs:
             for group in q.groups.values():
-                if group.whole and group.line[0] < c.entry and group.suits(a.traits):
-                    self._draining[a.id] = a
-                    return False
+                if group.whole and group.suits(a.traits) and _stands_before(group, c, a):
+                    return True
             for source in q.sources.values():
                 for group in source.groups.values():
-                    if group.home is source and group.whole and group.line[0] < c.entry and group.suits(a.traits):
-                        self._draining[a.id] = a
-                        return False
-        for other in a.exclusive.values():
-            if other.whole and other.entry < c.entry:
-                self._draining[a.id] = a
-                return False
-        return True
+                    if group.home is source and group.whole and group.suits(a.traits) and _stands_before(group, c, a):
+                        return True
+        return any(other.whole and other.entry < c.entry for other in a.exclusive.values())
 
     def _find_only(self, c: Contact) -> Agent | None:
         best: Agent | None = None
@@ -1436,9 +1471,8 @@ class Router:
         c.until = now + q.rules.offer_s
         a.account(now)
         a.work[c.id] = Task(RINGING, c.channel, c.until)
-        a.stamp += 1
-        self._changed[a.id] = a
-        self._move(c, Inner.OFFER_MADE, Phase.OFFERED)
+        self._restamp(a)
+        self._move(c, Inner.OFFER_MADE, _OFFERED)
         self._index(c)
         self._ringing[c.id] = c
         self._out.append(OfferContact(c.id, a.id, c.offer, c.until))
@@ -1458,12 +1492,14 @@ class Router:
         for target in q.overflowing:
             if target not in now_over:
                 target.sources.pop(q.id, None)
+                self._hot_agents.update(self._draining)  # the voice caller they are kept for may be of that queue
+                self._draining = {}
         fresh = [target for target in now_over if target not in q.overflowing]
         q.overflowing = now_over
         for target in fresh:
             target.sources[q.id] = q
             for a in target.members.values():
-                if a.presence is Presence.READY and (not a.work or len(a.traits.channels) > 1):
+                if a.presence is _READY and (not a.work or len(a.traits.channels) > 1):
                     self._hot_agents[a.id] = a
 
     # --- journal ------------------------------------------------------------------------------------------
@@ -1499,7 +1535,7 @@ class Router:
             doing=self._doing(a),
             work=tuple(a.work),
             until={id: task.until for id, task in a.work.items()},
-            idle_since=a.idle_since if a.presence is Presence.READY and not a.work else None,
+            idle_since=a.idle_since if a.presence is _READY and not a.work else None,
             occupied_s=a.busy_s,
             idle_s=a.idle_s,
             profile=a.profile,
@@ -1508,10 +1544,10 @@ class Router:
     def _doing(self, a: Agent) -> str:
         tasks = a.work
         if not tasks:
-            return "idle" if a.presence is Presence.READY else a.presence.value
+            return "idle" if a.presence is _READY else a.presence.value
         doing = {task.doing for task in tasks.values()}
         if TALKS in doing:
-            held = all(self._contacts[id].phase is Phase.HELD for id, t in tasks.items() if t.doing == TALKS)
+            held = all(self._contacts[id].phase is _HELD for id, t in tasks.items() if t.doing == TALKS)
             return "held" if held else TALKS
         return next(word for word in (DIALS, RINGING, WRITES) if word in doing)
 
@@ -1524,7 +1560,7 @@ class Router:
             callbacks=q.callbacks,
             lost=q.lost,
             ready=q.ready,
-            idle=sum(1 for a in q.members.values() if a.presence is Presence.READY and not a.work),
+            idle=sum(1 for a in q.members.values() if a.presence is _READY and not a.work),
             oldest=q.line[0][4].queued_at if q.line else None,
             overflow_to=tuple(target.id for target in q.overflowing),
         )
@@ -1556,6 +1592,28 @@ def _view_contact(c: Contact) -> ContactView:
         simulated=c.simulated,
         order_key=c.entry[:3],
     )
+
+
+def _serves(a: Agent, group: Group) -> bool:
+    """Whether this agent serves the group, whatever the ratios of the moment."""
+    return group.suits(a.traits) and any(q.id in a.profile.queues for q in group.serving)
+
+
+def _stands_before(group: Group, c: Contact, a: Agent) -> bool:
+    """Whether somebody of the group, whom the agent has not declined, stands before `c`."""
+    for entry in group.line:
+        if not entry < c.entry:
+            return False
+        if a.id not in entry[4].declined:
+            return True
+    return False
+
+
+def _whole_in_hand(a: Agent) -> bool:
+    for task in a.work.values():  # noqa: SIM110 - on the hottest path; any() costs twice as much
+        if task.whole:
+            return True
+    return False
 
 
 def _remove(line: list[Entry], entry: Entry) -> None:

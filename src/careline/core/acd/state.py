@@ -25,7 +25,8 @@ from careline.core.acd.model import (
 Json = dict[str, Any]
 
 # Where an entry stands: (0 for emergencies else 1, key in seconds, number in its queue, contact id, the contact).
-Entry = tuple[int, float, int, str, "Contact"]
+# Compared as a tuple, and by identity: the type is left open so that a compiled router keeps the very object.
+Entry = tuple[Any, ...]
 
 NEVER = float("inf")
 
@@ -71,6 +72,7 @@ class Contact:
         "seq",
         "simulated",
         "since",
+        "stood_at",
         "talk",
         "tally",
         "tries",
@@ -100,6 +102,7 @@ class Contact:
         self.preferred: tuple[str, ...] = ()
         self.only: tuple[str, ...] = ()  # the agents who may take it now, while a window runs
         self.only_until = 0.0
+        self.stood_at = queued_at  # the moment its needs, overflow and windows were last worked out for
         self.direct = False  # handed to `only` by name: skills and queue do not matter
         self.declined: dict[str, float] = {}  # agent -> until when they are not asked again
         self.agent = ""
@@ -140,6 +143,7 @@ class Contact:
             self.needs,
             self.only,
             self.only_until,
+            self.stood_at,
             self.direct,
             self.declined,
             self.agent,
@@ -172,6 +176,7 @@ class Contact:
             self.needs,
             self.only,
             self.only_until,
+            self.stood_at,
             self.direct,
             self.declined,
             self.agent,
@@ -220,6 +225,7 @@ class Contact:
             "preferred": list(self.preferred),
             "only": list(self.only),
             "only_until": self.only_until,
+            "stood_at": self.stood_at,
             "direct": self.direct,
             "declined": dict(self.declined),
             "agent": self.agent,
@@ -259,6 +265,7 @@ class Contact:
                 tuple(Need(skill, least) for skill, least in f["needs"]),
                 tuple(f["only"]),
                 f["only_until"],
+                f["stood_at"],
                 f["direct"],
                 dict(f["declined"]),
                 f["agent"],
@@ -303,6 +310,7 @@ class Agent:
         "profile",
         "qs",
         "reason",
+        "share",
         "since",
         "stamp",
         "traits",
@@ -319,6 +327,7 @@ class Agent:
         self.busy_s = 0.0
         self.idle_s = 0.0
         self.accounted = now
+        self.share = 0.0  # occupancy as of the last change of work or presence: what least-occupied selection compares
         self.work: dict[str, Task] = {}
         # Indices, made by the router.
         self.qs: list[Queue] = []
@@ -337,6 +346,7 @@ class Agent:
             self.busy_s,
             self.idle_s,
             self.accounted,
+            self.share,
             dict(self.work),
         )
 
@@ -350,6 +360,7 @@ class Agent:
             self.busy_s,
             self.idle_s,
             self.accounted,
+            self.share,
             work,
         ) = state
         self.work = dict(work)
@@ -390,6 +401,7 @@ class Agent:
             "busy_s": self.busy_s,
             "idle_s": self.idle_s,
             "accounted": self.accounted,
+            "share": self.share,
             "work": {k: [t.doing, t.channel.value, t.until] for k, t in self.work.items()},
         }
 
@@ -415,6 +427,7 @@ class Agent:
                 f["busy_s"],
                 f["idle_s"],
                 f["accounted"],
+                f["share"],
                 work,
             )
         )
@@ -465,7 +478,7 @@ class Group:
 
 # An agent free for a channel: (load, occupancy or 0, idle since, id, stamp, the agent); stale when the stamp has moved
 # on.
-Free = tuple[int, float, float, str, int, Agent]
+Free = tuple[Any, ...]
 
 
 class Queue:

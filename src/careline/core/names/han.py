@@ -6,8 +6,6 @@ import re
 from functools import lru_cache
 from itertools import pairwise, product
 
-from pypinyin import Style, pinyin
-
 from careline.core.names.scripts import is_han
 
 # Characters read otherwise as a family name (Xiandai Hanyu Cidian).
@@ -67,15 +65,19 @@ def syllables(char: str, family: bool = False) -> tuple[str, ...]:
         return (_AS_FAMILY[char],)
     if not family and char in _TWO_WAYS:
         return tuple(dict.fromkeys(_TWO_WAYS[char]))
+    from pypinyin import Style, pinyin  # its dictionaries take 50 MiB: only where a Chinese name is met
+
     found = pinyin(char, style=Style.TONE3, v_to_u=True, neutral_tone_with_five=True)
     return tuple(found[0][:1]) if found else ()
 
 
+@lru_cache(maxsize=4096)
 def untoned(syllable: str) -> str:
     """ "lü3" -> "lv": no tone, and v for ü, as it is typed."""
     return _TONE.sub("", syllable).replace("ü", "v")
 
 
+@lru_cache(maxsize=4096)
 def typed_forms(syllable: str) -> tuple[str, ...]:
     """How people type it: "lü3" is lv or lu; all others have one form."""
     bare = untoned(syllable)

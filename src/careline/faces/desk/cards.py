@@ -17,9 +17,9 @@ from django.utils.translation import ngettext
 from careline.base.accounts.models import User
 from careline.base.accounts.rights import Reader
 from careline.care.contacts import queries as contacts
-from careline.care.contacts.models import CallerDetails, Contact, ContactText
+from careline.care.contacts.models import CallerDetails, Contact, ContactSummary, ContactText
 from careline.care.contacts.queries import Card, Listed
-from careline.care.directory.models import Notice, PhoneLine, in_language
+from careline.care.directory.models import Notice, PhoneLine, Topic, in_language
 from careline.care.directory.queries import is_open, lines, notices_now, queues, topic_tree
 from careline.care.patients import queries as patients_room
 from careline.care.patients.models import Patient
@@ -28,7 +28,7 @@ from careline.core import names
 from careline.faces.desk.rules import agent_mark, icon_of
 from careline.faces.desk.templatetags.desk import birthday, span
 from careline.faces.desk.texts import GIVEN, LANGUAGE_MARKS, LANGUAGE_NAMES, PAUSES
-from careline.switchboard.queries import AgentNow, Waiting, agents_now, queue_now, waiting_now
+from careline.switchboard.queries import AgentNow, Waiting, agents_now, waiting_now
 
 TOPIC_CHIPS = 6  # as many as one finds without reading; the rest stands in the list
 ASKS = 6
@@ -97,8 +97,10 @@ class CallCard:
     channel_name: str
     icon: str
     callback: bool
-    emergency: bool
+    urgent: bool  # the caller says they feel unwell: went before all
+    emergency: bool  # an operator says: danger to life
     emergency_number: str
+    answered_at: datetime | None
     language: str
     language_name: str
     language_mark: str
@@ -128,11 +130,13 @@ class CallCard:
         return self.candidates[0].flags if len(self.candidates) == 1 else ()
 
 
-def call_card(reader: Reader, card: Card, past: Sequence[Listed], candidates: Iterable[PatientHit] = ()) -> CallCard:
-    """`past`: the earlier contacts (`contacts.history`), newest first."""
+def call_card(
+    card: Card, past: Sequence[Listed], candidates: Iterable[PatientHit], caller: CallerDetails, speaker: str
+) -> CallCard:
+    """`past`: earlier contacts (`contacts.history`), newest first. `speaker`: the operator's name in the greeting."""
     contact, summary, now = card.contact, card.summary, timezone.now()
-    queued_at = (summary and summary.queued_at) or contact.started_at
-    answered_at = summary and summary.answered_at
+    queued_at = _first(card, "ContactQueued") or contact.started_at
+    answered_at = _first(card, "StartTalk")
     callback = bool(summary and summary.callback_asked_at)
     line = contact.line
     return CallCard(
@@ -141,20 +145,22 @@ def call_card(reader: Reader, card: Card, past: Sequence[Listed], candidates: It
         channel_name=_("Call-back") if callback else contact.get_channel_display(),
         icon=icon_of(contact.channel, callback),
         callback=callback,
+        urgent=bool(summary and summary.emergency) or bool(card.asked_topic and card.asked_topic.urgent),
         emergency=flagged(card),
+        answered_at=answered_at,
         emergency_number=line.emergency_number if line else "112",
         language=contact.language,
         language_name=str(LANGUAGE_NAMES.get(contact.language, contact.language)),
         language_mark=str(LANGUAGE_MARKS.get(contact.language, contact.language.upper())),
         line=line.name if line else "",
         site=contact.site.name if contact.site else "",
-        greeting=greeting_of(line, contact.language),
+        greeting=greeting_of(line, contact.language, speaker),
         queued_at=queued_at,
-        waited_s=summary.wait_s if summary and summary.wait_s is not None else _until(queued_at, answered_at or now),
+        waited_s=_until(queued_at, answered_at or now),
         target_s=card.queue.answer_target_s if card.queue else 20,
         asked_topic=str(card.asked_topic) if card.asked_topic else "",
         asked_id=card.asked_topic.pk if card.asked_topic else None,
-        caller=card.caller or CallerDetails(contact=contact),
+        caller=caller,
         candidates=[found(hit) for hit in candidates],
         repeat=repeat_of(past, contact),
         last_said=_last_said(past),
@@ -164,23 +170,27 @@ def call_card(reader: Reader, card: Card, past: Sequence[Listed], candidates: It
     )
 
 
+def _first(card: Card, kind: str) -> datetime | None:
+    """When this first happened, from the contact's own story: the summary may be a moment behind."""
+    return next((row.at for row in card.story if row.kind == kind), None)
+
+
 def _until(start: datetime, end: datetime) -> float:
     return max(0.0, (end - start).total_seconds())
 
 
 def flagged(card: Card) -> bool:
-    """Danger to life: said by the caller's topic, by the router, or by an operator; the last word counts."""
+    """Danger to life, said by an operator; the last word counts."""
     told = [row.kind for row in card.story if row.kind in ("EmergencyFlagged", "EmergencyUnflagged")]
-    if told:
-        return told[-1] == "EmergencyFlagged"
-    return bool(card.summary and card.summary.emergency) or bool(card.asked_topic and card.asked_topic.urgent)
+    return bool(told) and told[-1] == "EmergencyFlagged"
 
 
-def greeting_of(line: PhoneLine | None, language: str) -> str:
+def greeting_of(line: PhoneLine | None, language: str, speaker: str) -> str:
     """The line's own words in the caller's language; a line without any greets with its name."""
     if line is None:
         return _("Good day! How can I help?")
-    return in_language(line.greeting, language) or _("Good day! %(line)s. How can I help?") % {"line": line.name}
+    written = in_language(line.greeting, language) or _("Good day! %(line)s. How can I help?") % {"line": line.name}
+    return written.replace("{name}", speaker)
 
 
 def repeat_of(past: Sequence[Listed], contact: Contact) -> str:
@@ -260,9 +270,7 @@ def person(reader: Reader, patient: Patient) -> Person:
     place = patient.settlement.name if patient.settlement else ""
     return Person(
         id=patient.pk,
-        name=names.display_name(
-            patient.family_name, patient.given_name, patient.middle_name, language=reader.language
-        ),
+        name=names.display_name(patient.family_name, patient.given_name, patient.middle_name, language=reader.language),
         number=patient.number,
         birth_date=patient.birth_date,
         age=years(names.age_on(patient.birth_date, today)) if patient.birth_date else "",
@@ -315,7 +323,9 @@ def topics_of(organisation_id: UUID, first: Iterable[str]) -> tuple[list[TopicCh
     chips = chips[:TOPIC_CHIPS]
     shown = {chip.id for chip in chips}
     groups = [
-        TopicGroup(str(top.topic), [flat[str(n.topic.pk)] for n in (top, *top.children) if str(n.topic.pk) not in shown])
+        TopicGroup(
+            str(top.topic), [flat[str(n.topic.pk)] for n in (top, *top.children) if str(n.topic.pk) not in shown]
+        )
         for top in tree
     ]
     order = {str(top.topic.pk): n for n, top in enumerate(tree)}
@@ -358,7 +368,11 @@ def targets(reader: Reader) -> Targets:
                 name=queue.name,
                 word=_("closed for now")
                 if queue.closed
-                else (ngettext("%(n)s waiting", "%(n)s waiting", n) % {"n": n} if (n := waiting[str(queue.pk)]) else _("nobody waiting")),
+                else (
+                    ngettext("%(n)s waiting", "%(n)s waiting", n) % {"n": n}
+                    if (n := waiting[str(queue.pk)])
+                    else _("nobody waiting")
+                ),
                 mark="m-off" if queue.closed else ("m-dash" if waiting[str(queue.pk)] else "m-ready"),
                 open=not queue.closed,
             )
@@ -414,8 +428,13 @@ class Next:
 
 def next_up(rows: Sequence[Waiting]) -> list[Next]:
     now = timezone.now()
-    asked = contacts.asked_topics([row.contact.pk for row in rows])
+    asked = _asked([row.contact.pk for row in rows])
     return [_next(row, asked.get(row.contact.pk), now) for row in rows]
+
+
+def _asked(ids: list[UUID]) -> dict[UUID, Topic | None]:
+    rows = ContactSummary.objects.filter(pk__in=ids).select_related("asked_topic")
+    return {row.contact_id: row.asked_topic for row in rows}
 
 
 def _next(row: Waiting, topic: Any, now: datetime) -> Next:
@@ -447,14 +466,15 @@ def line_rows(reader: Reader) -> list[LineRow]:
     """Every line of the posting: closed, with callers waiting, in talk, or free."""
     now = timezone.now()
     waiting = Counter(item.contact.line_id for item in waiting_now(reader, limit=1000))
-    talking = contacts.talks_by_line(reader)
+    spoken = contacts.seen(reader).filter(phase__in=("talking", "held")).values_list("line_id", flat=True)
+    talking = Counter(spoken)
     rows = []
     for line in lines(reader):
         state = is_open(line, now)
         if n := waiting[line.pk]:
             word = ngettext("%(n)s waiting", "%(n)s waiting", n) % {"n": n}
             rows.append(LineRow(line.name, "m-late", "warn", word, "warn"))
-        elif n := talking.get(line.pk, 0):
+        elif n := talking[line.pk]:
             rows.append(LineRow(line.name, "m-talk", "soft", ngettext("%(n)s talk", "%(n)s talks", n) % {"n": n}))
         elif state.open:
             rows.append(LineRow(line.name, "m-ready", "ok", _("free")))
@@ -490,9 +510,7 @@ def tasks_of(reader: Reader) -> list[Task]:
     """Callers who gave up and have not been reached, and the reader's own talks that have no outcome yet."""
     now = timezone.now()
     recover = [_recover(row, now) for row in contacts.recovery_list(reader, limit=50)]
-    page = contacts.contacts_list(
-        reader, contacts.Filters(agent=reader.user_id, missing=True), limit=20, look=False
-    )
+    page = contacts.contacts_list(reader, contacts.Filters(agent=reader.user_id, missing=True), limit=20, look=False)
     return [_unfinished(row) for row in page.rows] + recover
 
 
@@ -503,7 +521,9 @@ def _recover(row: contacts.ToRecover, now: datetime) -> Task:
     if row.last.line:
         about.append(row.last.line.name)
     if row.attempts:
-        about.append(ngettext("called back once in vain", "called back %(n)s times in vain", row.attempts) % {"n": row.attempts})
+        about.append(
+            ngettext("called back once in vain", "called back %(n)s times in vain", row.attempts) % {"n": row.attempts}
+        )
     elif row.times > 1:
         about.append(ngettext("tried once", "tried %(n)s times", row.times) % {"n": row.times})
     return Task(
@@ -543,7 +563,7 @@ def asks_today(reader: Reader) -> list[Ask]:
     start = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     rows = contacts.filtered(reader, contacts.Filters(since=start)).exclude(topic=None).order_by()
     counted = rows.values("topic").annotate(n=Count("pk")).order_by("-n", "topic")[:ASKS]
-    topics = contacts.Topic.objects.in_bulk([row["topic"] for row in counted])
+    topics = Topic.objects.in_bulk([row["topic"] for row in counted])
     return [Ask(str(topics[row["topic"]]), row["n"]) for row in counted if row["topic"] in topics]
 
 
@@ -556,6 +576,3 @@ class Colleagues:
 def colleagues(reader: Reader) -> Colleagues:
     rows = agents_now(reader)
     return Colleagues(sum(a.ready for a in rows), sum("talking" in a.phases for a in rows))
-
-
-__all__ = ["queue_now"]

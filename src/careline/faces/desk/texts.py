@@ -35,7 +35,7 @@ GIVEN = {
     "declined": gettext_lazy("Paused"),
 }
 
-# Outcomes of a state named by its language's own word, never "UK": a code is not a word.
+# Three letters that people know, never a code: "UK" reads as a country.
 LANGUAGE_MARKS = {
     "uk": pgettext_lazy("language mark", "UKR"),
     "ru": pgettext_lazy("language mark", "RUS"),
@@ -73,11 +73,14 @@ def island_texts() -> dict[str, Any]:
             "wrap": _("Writing up"),
             "over": pgettext("the call is", "Over"),
         },
-        "pauses": {pause.code: str(pause.label) for pause in PAUSES} | {code: str(word) for code, word in GIVEN.items()},
+        "pauses": {pause.code: str(pause.label) for pause in PAUSES}
+        | {code: str(word) for code, word in GIVEN.items()},
         "why": {
             "pause": _("New contacts go to others until you are ready again."),
             "signed_in": _("Put on the headset, check the sound, then press Ready."),
-            "no_answer": _("A contact rang here and nobody answered; it kept its place. Press Ready when you are back."),
+            "no_answer": _(
+                "A contact rang here and nobody answered; it kept its place. Press Ready when you are back."
+            ),
             "agent_gone": _("This desk was out of reach for a while, so contacts went to others."),
         },
         "channels": {"voice": _("Call"), "video": _("Video"), "text": _("Text"), "request": _("Request")},
@@ -92,3 +95,15 @@ def island_texts() -> dict[str, Any]:
         },
         "away": _("The switchboard does not answer."),
     }
+
+
+def theme_names() -> list[tuple[str, str]]:
+    return [("light", pgettext("theme", "Light")), ("dark", pgettext("theme", "Dark")), ("auto", _("As the system"))]
+
+
+def density_names() -> list[tuple[str, str]]:
+    return [
+        ("compact", pgettext("density", "Compact")),
+        ("regular", pgettext("density", "Regular")),
+        ("comfortable", pgettext("density", "Comfortable")),
+    ]

@@ -31,8 +31,8 @@ from careline.core.acd.model import (
 )
 from careline.faces.live.board import Board
 from careline.faces.live.errors import BadRequest, LineClosed, NoCall, QueueFull, TooLate, TooMany
-from careline.faces.live.hub import Listener
 from careline.faces.live.http import Body
+from careline.faces.live.hub import Listener
 from careline.faces.live.limits import Buckets
 from careline.faces.live.opening import Opening, Wish, known_contact, open_contact, texts_of, web_contacts
 from careline.faces.live.render import NO_PLACE, call_state, ended_state, gist

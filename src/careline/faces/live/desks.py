@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import structlog
 
@@ -243,9 +244,9 @@ class Desks:
                 await self._board.submit(ContactCancelled(contact, badge.agent, _reason(body)), key)
                 await self._audit(reader, "contact.cancelled", "contact", contact, body)
             case "close_queue":
-                await self._board.orm(directory.close_queue, reader, body.id("queue"), _reason(body))
+                await self._board.orm(directory.close_queue, reader, UUID(body.id("queue")), _reason(body))
             case "open_queue":
-                await self._board.orm(directory.open_queue, reader, body.id("queue"), _reason(body))
+                await self._board.orm(directory.open_queue, reader, UUID(body.id("queue")), _reason(body))
             case "broadcast":
                 await self._broadcast(reader, body.text("text", 500), key)
         return {}

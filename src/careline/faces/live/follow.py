@@ -31,7 +31,7 @@ class Follower:
 
     def committed(self, done: Committed) -> None:
         """Push states to the pages and phones concerned; mark what changed for the others."""
-        words = (done.event, *done.commands)
+        words: list[Event | Command] = [done.event, *done.commands]
         contacts = _named(words, "contact")
         agents = _named(words, "agent") | _named(words, "to_agent")
         if isinstance(done.event, AgentSignedIn):

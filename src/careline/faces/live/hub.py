@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 HEARTBEAT = b": still here\n\n"
+Fresh = Callable[[], Iterable[tuple[str, Any]]]  # (event, data) that state everything anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class HubLimits:
 
 
 class Listener:
-    """One open event stream. `events()` yields the bytes to send; `fresh` makes the events that state everything anew."""
+    """One open event stream. `fresh` makes the events that state everything anew; `owner` is the caller's own."""
 
     __slots__ = ("_waker", "channels", "closed", "fresh", "owner", "stale", "taken_at", "unread")
 
@@ -169,7 +170,7 @@ class Hub:
         self,
         names: Iterable[str],
         last_id: str,
-        fresh: Callable[[], Iterable[tuple[str, Any]]],
+        fresh: Fresh,
         owner: Any = None,
     ) -> Listener:
         """A new listener, already holding what it missed (or `reset`) and the fresh state."""

@@ -28,15 +28,8 @@ def phone(
 def _work(agent: str, contact: str, view: ContactView | None, until: float | None, now: float) -> dict[str, Any]:
     """One contact in hand. One that was handed on (or has ended) is still being written up here."""
     if view is None or view.agent != agent:
-        phase = {"contact": contact, "phase": Phase.WRAP_UP, "channel": view.channel if view else None}
-        return {
-            **phase,
-            "until": until,
-            "since": None,
-            "queue": view.queue if view else None,
-            "waited_s": None,
-            "held": False,
-        }
+        known = {"channel": view.channel, "queue": view.queue} if view else {"channel": None, "queue": None}
+        return {"contact": contact, "phase": Phase.WRAP_UP, "until": until, "since": None, "held": False, **known}
     row: dict[str, Any] = {
         "contact": contact,
         "phase": view.phase,

@@ -15,6 +15,7 @@ from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from careline.base.organisations.models import Organisation
 from careline.care.directory import queries as directory
 from careline.care.directory.errors import LineUnknown
 from careline.care.directory.models import Notice, PhoneLine, in_language
@@ -28,8 +29,9 @@ HTML_LANG = {"zh-hans": "zh-CN"}  # what browsers and screen readers know; the r
 def lines(request: HttpRequest) -> HttpResponse:
     """Every line that takes web calls, by network."""
     ordered = sorted(directory.web_lines(), key=lambda line: (line.organisation.path, line.name))
+    names = dict(Organisation.objects.filter(parent=None).values_list("code", "name"))
     networks = [
-        (organisation, list(rows)) for organisation, rows in groupby(ordered, key=lambda line: line.organisation)
+        (names[code], list(rows)) for code, rows in groupby(ordered, key=lambda line: line.organisation.root_code)
     ]
     return render(request, "portal/lines.html", {"networks": networks, "html_lang": html_lang(get_language())})
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
-from careline.base.accounts.models import Posting, Role, User
+from careline.base.accounts.models import Posting, User
 from careline.base.organisations.models import Organisation, Settlement, Site
 from careline.care.directory import samples
 from careline.care.directory.actions import changed
@@ -32,7 +32,6 @@ from careline.care.directory.upsert import Upserted, upsert
 
 LANGUAGES = {"uk": "Українська", "ru": "Русский", "pl": "Polski", "zh-hans": "中文", "en": "English"}
 SINCE = date(2020, 1, 1)  # postings of the samples hold whatever the clock says
-ENTERS_ADMIN = {Role.ADMINISTRATOR, Role.CONTENT_EDITOR, Role.UNIT_HEAD, Role.SUPERVISOR}
 
 
 @dataclass(slots=True)
@@ -339,7 +338,6 @@ def _staff(
                 "patronymic": each["name"][2] if len(each["name"]) > 2 else "",
                 "employer_id": organisations[each.get("employer", root.code)].id,
                 "language": each.get("language", root.languages[0]),
-                "is_staff": Role(each["role"]) in ENTERS_ADMIN,
                 "simulated": settings.DEMO and each.get("crew", False),
             }
             for each in people
@@ -400,7 +398,7 @@ def _chosen_queues(
 def _serves(
     root: Organisation, organisations: Upserted[Organisation], queues: Upserted[Queue], each: dict[str, Any]
 ) -> Iterator[Queue]:
-    """`queues`: codes of the posting's organisation, of the root, or "organisation/code". `not_queues`: all but these."""
+    """`queues`: codes of the posting's organisation or the root, or "organisation/code". `not_queues`: all others."""
     if "not_queues" in each:
         yield from (queue for queue in queues.rows.values() if queue.code not in each["not_queues"])
         return

@@ -166,7 +166,9 @@ class World:
             self.feed(QueueSet(QueueRules(queue, wrap_up_s=5.0, relax=(Relax(10.0, 9),), declined_s=5.0)))
         for agent in AGENTS:
             self.feed(
-                AgentSignedIn(AgentProfile(agent, frozenset(QUEUES), dict.fromkeys(SKILLS, 5), dict.fromkeys(Channel, 2)))
+                AgentSignedIn(
+                    AgentProfile(agent, frozenset(QUEUES), dict.fromkeys(SKILLS, 5), dict.fromkeys(Channel, 2))
+                )
             )
         for _ in range(3000):
             if not self.router._contacts:

@@ -41,7 +41,9 @@ CADDYFILE = """\
 		?Content-Security-Policy "default-src 'none'; frame-ancestors 'none'"
 	}}
 	@inside path /live/poke /metrics /live/metrics
-	respond @inside 404
+	handle @inside {{
+		respond 404
+	}}
 	handle /live/* {{
 		request_body {{
 			max_size 1MB

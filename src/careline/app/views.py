@@ -1,15 +1,12 @@
-"""What machines ask the web process, and what people see when it cannot answer."""
+"""What machines ask the web process."""
 
 from __future__ import annotations
 
 import os
-import sys
 
 from django.db import Error as DatabaseError
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
-from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -43,23 +40,3 @@ def metrics(request: HttpRequest) -> HttpResponse:
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler of what nobody caught: a lost database is an outage to wait for, the rest is our mistake."""
-    away = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
-    status = 503 if away else 500
-    title = _("The database does not answer") if away else _("Something went wrong here")
-    advice = (
-        _("Nothing you entered before is lost. Please try once more in a few seconds.")
-        if away
-        else _("It has been noted. Please try once more; if it happens again, tell your administrator.")
-    )
-    if "text/html" in request.headers.get("Accept", ""):
-        response = render(request, "careline/failure.html", {"title": title, "advice": advice}, status=status)
-    else:
-        code = "database_away" if away else "failure"
-        response = JsonResponse({"error": code, "message": f"{title}. {advice}"}, status=status)
-    if away:
-        response["Retry-After"] = "5"
-    return response

@@ -131,7 +131,8 @@ class Switchboard:
         await self.reconciler.stop()
         await self.outbox.stop()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), FAREWELL_S)
+            async with asyncio.timeout(FAREWELL_S):
+                await self._idle.wait()
         self.active = False
         self._disarm()
         for task in self._tasks:
@@ -169,7 +170,8 @@ class Switchboard:
         if item is None:
             item = self._enqueue(event, key)
         try:
-            return await asyncio.wait_for(asyncio.shield(item.future), PATIENCE_S)
+            async with asyncio.timeout(PATIENCE_S):
+                return await asyncio.shield(item.future)
         except TimeoutError:
             item.gave_up = True
             raise Unavailable from None
@@ -198,9 +200,10 @@ class Switchboard:
 
     async def _write(self) -> None:
         try:
-            while True:
+            while self.active:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), HEARTBEAT_S)
+                    async with asyncio.timeout(HEARTBEAT_S):
+                        await self._wake.wait()
                 self._wake.clear()
                 if self._queue or self._due():
                     await self._write_all()

@@ -71,7 +71,8 @@ class OutboxReader:
     async def _run(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._poked.wait(), POLL_S)
+                async with asyncio.timeout(POLL_S):
+                    await self._poked.wait()
             self._poked.clear()
             try:
                 await self.read()

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.db import OperationalError
 from django.test import Client, RequestFactory
 from django.utils import translation
 
@@ -89,6 +90,16 @@ def test_a_failure_is_told_without_asking_the_database(django_assert_num_queries
 
     assert response.status_code == 500
     assert b"Something went wrong" in response.content
+
+
+def test_a_lost_database_is_an_outage_to_wait_for():
+    try:
+        raise OperationalError
+    except OperationalError:
+        response = failed(RequestFactory().get("/", headers={"accept": "application/json"}))
+
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
+    assert json.loads(response.content)["error"] == "database_away"
 
 
 def test_a_forged_form_is_refused_on_a_page_of_ours(db):

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from careline.base.audit.models import AuditRow
-from careline.base.errors import NotAllowed
-from careline.care.patients.queries import candidates_for_number, hits_of, search_patients
+from careline.care.patients.queries import search_patients
 
 DISTRICT = [
     ("Гончаренко Оксана", ["oksana"]),

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
@@ -165,6 +166,11 @@ class UserAdmin(Covered, DjangoUserAdmin):
             here |= Q(employer__path__startswith=reader.path)
         return rows.filter(here)
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "language":
+            return forms.ChoiceField(choices=settings.LANGUAGES, label=db_field.verbose_name)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
             return ((None, {"fields": ("username", "usable_password", "password1", "password2", *self.person)}),)
@@ -180,7 +186,7 @@ class UserAdmin(Covered, DjangoUserAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change=change, **kwargs)
         reader = admin_reader(request)
-        if reader and reader.site_id is None and "employer" in form.base_fields:
+        if reader and obj is None and "employer" in form.base_fields:
             form.base_fields["employer"].required = True  # otherwise nobody but a superuser would see the person again
         return form
 

@@ -58,6 +58,13 @@ def renew(session_key: str, user: User, now: datetime, *, seen_before: datetime 
         WorkSession.objects.update_or_create(session_key=session_key, defaults={"user": user, "seen_at": now})
 
 
+def touch(session_key: str) -> None:
+    """The person did something outside the web process (answered, held, ended). A locked session stays locked."""
+    now = timezone.now()
+    renewable = WorkSession.objects.filter(session_key=session_key, seen_at__gt=now - idle_limit())
+    renewable.filter(seen_at__lt=now - RENEW_EVERY).update(seen_at=now)
+
+
 def clear_ended_sessions() -> int:
     """Forget sessions that outlived their cookie. Returns how many."""
     ended_before = timezone.now() - timedelta(seconds=settings.SESSION_COOKIE_AGE)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Value
-from django.db.models.functions import Concat
+from django.db.models.functions import Concat, Trim
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.urls import path
 from django.utils.translation import gettext_lazy as _
@@ -44,7 +44,7 @@ class AuditRowAdmin(CoveredAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AuditRow]:
         name = Concat(F("last_name"), Value(" "), F("first_name"), Value(" ("), F("username"), Value(")"))
-        people = User.objects.filter(pk=OuterRef("user_id")).values(name=name)
+        people = User.objects.filter(pk=OuterRef("user_id")).values(name=Trim(name))
         places = Organisation.objects.filter(pk=OuterRef("organisation_id")).values("name")
         rows = super().get_queryset(request)
         return rows.annotate(user_name=Subquery(people), organisation_name=Subquery(places))

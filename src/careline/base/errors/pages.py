@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import urlencode
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -68,12 +71,32 @@ def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def failed(request: HttpRequest) -> HttpResponse:
-    """A bug or a lost database: nothing here may ask the database, the session or the person's settings."""
-    message = _("Something went wrong on our side. It has been noted. Please try again in a moment.")
+    """Django's handler of what nobody caught: a lost database is an outage to wait for, the rest is our mistake.
+
+    Nothing here may ask the database, the session or the person's settings.
+    """
+    away = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
+    said = _outage() if away else _mistake()
     if wants_json(request):
-        return JsonResponse({"error": "failed", "message": message}, status=500)
-    template = "careline/refusal.html" if wants_partial(request) else "careline/error.html"
-    return HttpResponse(render_to_string(template, {"code": "failed", "message": message, "status": 500}), status=500)
+        answer: HttpResponse = JsonResponse({"error": said["code"], "message": said["message"]})
+    else:
+        template = "careline/refusal.html" if wants_partial(request) else "careline/error.html"
+        answer = HttpResponse(render_to_string(template, said))
+    answer.status_code = said["status"]
+    answer["X-Careline-Error"] = said["code"]
+    if away:
+        answer["Retry-After"] = "5"
+    return answer
+
+
+def _outage() -> dict[str, Any]:
+    message = _("The database does not answer. Nothing you saved is lost. Please try once more in a few seconds.")
+    return {"status": 503, "code": "database_away", "message": message}
+
+
+def _mistake() -> dict[str, Any]:
+    message = _("It has been noted. Please try once more; if it happens again, tell your administrator.")
+    return {"status": 500, "code": "failure", "message": message}
 
 
 def _refusal_body(request: HttpRequest, code: str, message: str, status: int) -> HttpResponse:

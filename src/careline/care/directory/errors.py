@@ -82,3 +82,15 @@ _KINDS: dict[str, type[BadWeek]] = {
 def bad_week(error: BadHours) -> BadWeek:
     """The named refusal for what core found."""
     return _KINDS[error.code](text=error.text, day=error.day)
+
+
+class BadRelax(CareError):
+    code = "bad_relax"
+    message = _("“%(text)s” is not two numbers: seconds waited, and by how much less")
+    status = 400
+
+
+class BadOverflow(CareError):
+    code = "bad_overflow"
+    message = _("“%(text)s” is not a queue's code, seconds waited (or -) and a ratio")
+    status = 400

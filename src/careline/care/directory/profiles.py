@@ -35,7 +35,7 @@ def queue_rules(queue: Queue, codes: Codes | None = None) -> QueueRules:
 
 
 def all_queue_rules() -> list[QueueRules]:
-    """Rules of every queue of active organisations, in two reads whatever their number."""
+    """Rules of every queue of active organisations, in one read whatever their number."""
     rows = list(Queue.objects.filter(organisation__active=True).select_related("organisation"))
     codes = _by_code(rows)
     return [queue_rules(row, codes) for row in rows]

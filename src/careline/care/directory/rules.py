@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-import holidays as public_holidays
 from django.utils.translation import gettext_lazy as _
 
-from careline.care.directory.errors import bad_week
+from careline.care.directory.errors import BadOverflow, BadRelax, bad_week
 from careline.care.directory.models import Hours
 from careline.core import hours as core
 from careline.core.hours import BadHours, Plan
@@ -75,11 +75,21 @@ def open_state(plan: Plan | None, closed: bool, notes: dict[date, str], today: d
     return OpenState(False, state.until, None, _WHY[state.reason], note)
 
 
+@functools.cache
+def holidays_known(country: str) -> bool:
+    """Whether the public holidays of this ISO country are known."""
+    import holidays as public_holidays  # heavy: only where a plan names a country
+
+    return bool(country) and country in public_holidays.list_supported_countries(include_aliases=False)
+
+
 @functools.lru_cache(maxsize=256)
 def holidays_of(country: str, years: tuple[int, ...]) -> frozenset[date]:
     """Public holidays on which a country does not work, for whole years. Unknown or empty country: none."""
-    if not country or country not in public_holidays.list_supported_countries(include_aliases=False):
+    if not holidays_known(country):
         return frozenset()
+    import holidays as public_holidays
+
     return frozenset(public_holidays.country_holidays(country, years=years))
 
 
@@ -115,3 +125,51 @@ def written_day(text: str, index: int | None = None) -> list[list[str]]:
         return core.write_week([core.read_day(text)])[0]
     except BadHours as error:
         raise bad_week(BadHours(error.code, error.text, index)) from error
+
+
+# --- rules of queues, as people write them: one a line ----------------------------------------------------
+
+
+def read_relax(text: str) -> list[dict[str, int]]:
+    """ "60 1" on a line: after 60 s of waiting every need falls by 1. Raises BadRelax."""
+    rules = []
+    for line in _rule_lines(text):
+        match = re.fullmatch(r"(\d{1,5})\s+([1-5])", line, re.ASCII)
+        if not match:
+            raise BadRelax(text=line)
+        rules.append({"after_s": int(match[1]), "by": int(match[2])})
+    return sorted(rules, key=lambda rule: rule["after_s"])
+
+
+def write_relax(rules: Iterable[Mapping[str, Any]]) -> str:
+    """The form `read_relax` reads."""
+    return "\n".join(f"{rule['after_s']} {rule['by']}" for rule in rules)
+
+
+def read_overflow(text: str) -> list[dict[str, Any]]:
+    """ "doctors 90 2.0" on a line: queue, seconds waited, waiting callers for each operator that is ready.
+
+    "-" in the second place, or nothing in the third, leaves that condition out. Raises BadOverflow.
+    """
+    rules = []
+    for line in _rule_lines(text):
+        match = re.fullmatch(r"([-\w]{1,50})\s+(\d{1,5}|-)(?:\s+(\d{1,3}(?:[.,]\d{1,2})?))?", line, re.ASCII)
+        if not match or (match[2] == "-" and not match[3]):
+            raise BadOverflow(text=line)
+        rule: dict[str, Any] = {"to": match[1]}
+        if match[2] != "-":
+            rule["after_s"] = int(match[2])
+        if match[3]:
+            rule["ratio"] = float(match[3].replace(",", "."))
+        rules.append(rule)
+    return rules
+
+
+def write_overflow(rules: Iterable[Mapping[str, Any]]) -> str:
+    """The form `read_overflow` reads."""
+    lines = (f"{rule['to']} {rule.get('after_s', '-')} {rule.get('ratio', '')}" for rule in rules)
+    return "\n".join(line.strip() for line in lines)
+
+
+def _rule_lines(text: str) -> list[str]:
+    return [line.strip()[:60] for line in text.splitlines() if line.strip()]

@@ -246,7 +246,7 @@ def _name_term(word: str) -> Term:
             Tier.BEGINNING: _beginnings(word),
             Tier.MENDED: tuple(key for stem in names.stems(word) for key in _beginnings(stem)),
         },
-        (*sounds[:2], own) if own.isascii() else sounds[:2],
+        tuple(dict.fromkeys([own, *(s for s in sounds[:2] if len(s) >= max(3, len(own) - 2))])),
     )
 
 
@@ -340,7 +340,7 @@ def cleaned(name: str, value: Any, today: date) -> Any:
         return check_birth_date(day, today)
     if name in _LENGTHS:
         text = " ".join(unicodedata.normalize("NFC", str(value or "")).split())
-        if len(text) > _LENGTHS[name] or any(unicodedata.category(c) == "Cc" for c in text):
+        if len(text) > _LENGTHS[name] or not text.isprintable():
             raise BadField(field=name, value=text[:40])
         return (text or None) if name == "external_id" else text
     if name in ("needs_interpreter", "hard_of_hearing"):

@@ -15,7 +15,7 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from careline.core.acd import estimate, machine
 from careline.core.acd.machine import Inner
@@ -90,7 +90,17 @@ from careline.core.acd.state import (
 )
 
 # Where a contact is counted in its queue.
-_UNCOUNTED, _QUEUED, _RINGING, _CALLBACK, _LOST = 0, 1, 2, 3, 4
+_UNCOUNTED, _COUNT_QUEUED, _COUNT_RINGING, _COUNT_CALLBACK, _COUNT_LOST = 0, 1, 2, 3, 4
+# Phases by short names: looking a member up on its enum costs on the hottest paths.
+_QUEUED: Final = Phase.QUEUED
+_OFFERED: Final = Phase.OFFERED
+_TALKING: Final = Phase.TALKING
+_HELD: Final = Phase.HELD
+_CALLBACK: Final = Phase.CALLBACK
+_DIALLING: Final = Phase.DIALLING
+_WRAP_UP: Final = Phase.WRAP_UP
+_ENDED: Final = Phase.ENDED
+_READY: Final = Presence.READY
 # Where it stands to be taken.
 _NOWHERE, _HELD_FOR, _IN_GROUP = 0, 1, 2
 
@@ -119,8 +129,8 @@ class Router:
         self._hot_agents: dict[AgentId, Agent] = {}
         self._changed: dict[AgentId, Agent] = {}
         self._ratio_moved: dict[QueueId, Queue] = {}
-        # Agents with a text in hand who are being kept free for a voice caller before them.
-        self._draining: dict[AgentId, Agent] = {}
+        # Voice caller -> agents with texts in hand who take no more of them because that caller stands first.
+        self._kept: dict[ContactId, dict[AgentId, Agent]] = {}
         self._trusting = False  # indexing states that were worked out before: windows are as they say
 
     # --- the way in ---------------------------------------------------------------------------------------
@@ -200,7 +210,7 @@ class Router:
             if jumper[4].came > c.first:
                 position = None
                 break
-        if c.phase is Phase.OFFERED:
+        if c.phase is _OFFERED:
             return Place(position, 0.0, max((c.until or now) - now, 0.0))
         free = max(ahead - q.ringing, 0)
         found = estimate.wait(q.taken, q.exposure, q.given_up, q.waited, q.ready, free)
@@ -302,7 +312,7 @@ class Router:
             came, jumped, first = c.came, c.jumped, c.first
             self._index_at(c, c.stood_at)
             c.came, c.jumped, c.first = came, jumped, first
-            if c.phase is Phase.OFFERED:
+            if c.phase is _OFFERED:
                 self._ringing[c.id] = c
         for q in {c.queue: self._queues[c.queue] for c in contacts}.values():
             q.jumpers = [entry for entry in q.line if entry[4].jumped]
@@ -312,10 +322,11 @@ class Router:
     def _list_all(self) -> None:
         for q in [q for q in self._queues.values() if q.ratios]:
             self._check_ratio(q)
-        self._draining = {}
+        self._kept = {}
         for a in self._agents.values():
+            a.kept_for = ""
             self._list(a)
-            if a.work and a.presence is Presence.READY:
+            if a.work and a.presence is _READY:
                 self._best_for(a)
         self._hot_contacts = []
         self._hot_agents = {}
@@ -371,7 +382,7 @@ class Router:
         self._enlist(a)
         a.stamp += 1
         self._changed[a.id] = a
-        if a.presence is Presence.READY:
+        if a.presence is _READY:
             self._hot_agents[a.id] = a
         for c in list(a.exclusive.values()):
             self._restand(c)
@@ -386,7 +397,7 @@ class Router:
         del self._agents[a.id]
         self._hot_agents.pop(a.id, None)
         self._changed.pop(a.id, None)
-        self._draining.pop(a.id, None)
+        self._let_go(a)
 
     def _drop(self, a: Agent, id: ContactId) -> None:
         """Give back one piece of work of an agent who has gone."""
@@ -415,10 +426,10 @@ class Router:
 
     def _on_ready(self, event: AgentReady) -> None:
         a = self._known_agent(event, event.agent)
-        if a.presence is Presence.READY:
+        if a.presence is _READY:
             return
         self._touch_agent(a)
-        self._set_presence(a, Presence.READY, "")
+        self._set_presence(a, _READY, "")
         if not a.work:
             a.idle_since = self._now
         self._hot_agents[a.id] = a
@@ -440,8 +451,8 @@ class Router:
     def _set_presence(self, a: Agent, presence: Presence, reason: str) -> None:
         now = self._now
         a.account(now)
-        if (a.presence is Presence.READY) != (presence is Presence.READY):
-            step = 1 if presence is Presence.READY else -1
+        if (a.presence is _READY) != (presence is _READY):
+            step = 1 if presence is _READY else -1
             for q in a.qs:
                 self._touch_queue(q)
                 q.watch(now)
@@ -452,9 +463,9 @@ class Router:
         a.reason = reason
         a.since = now
         self._restamp(a)
-        if presence is not Presence.READY:
+        if presence is not _READY:
             self._hot_agents.pop(a.id, None)
-            self._draining.pop(a.id, None)
+            self._let_go(a)
             for c in list(a.exclusive.values()):
                 self._restand(c)
 
@@ -502,17 +513,17 @@ class Router:
     def _on_hung_up(self, event: CallerHungUp) -> None:
         c = self._contact_for(event, event.contact)
         phase = c.phase
-        if phase is Phase.WRAP_UP:
+        if phase is _WRAP_UP:
             return
         self._touch_contact(c)
-        if phase is Phase.TALKING or phase is Phase.HELD:
+        if phase is _TALKING or phase is _HELD:
             self._end_talk(c, "CallerHungUp", "caller_gone")
             return
-        if phase is Phase.OFFERED:
+        if phase is _OFFERED:
             self._withdraw(c, "caller_gone")
-        elif phase is Phase.DIALLING:
+        elif phase is _DIALLING:
             self._stop_dialling(c, "caller_gone")
-        if phase is Phase.DIALLING:
+        if phase is _DIALLING:
             cause = EndCause.CALLBACK_FAILED
         else:
             cause = EndCause.CANCELLED if c.callback else EndCause.ABANDONED
@@ -521,22 +532,22 @@ class Router:
 
     def _on_lost(self, event: CallerLost) -> None:
         c = self._contact_for(event, event.contact)
-        if c.lost_since is not None or c.phase is Phase.WRAP_UP:
+        if c.lost_since is not None or c.phase is _WRAP_UP:
             return
         self._touch_contact(c)
         now = self._now
         rules = self._queues[c.queue].rules
         phase = c.phase
         c.lost_since = now
-        if phase is Phase.TALKING or phase is Phase.HELD:
+        if phase is _TALKING or phase is _HELD:
             c.until = now + rules.lost_talk_s
             self._time(c, c.until)
             return
-        if phase is Phase.DIALLING:
+        if phase is _DIALLING:
             return
-        if phase is Phase.OFFERED:
+        if phase is _OFFERED:
             self._withdraw(c, "caller_gone")
-            self._move(c, "CallerLost", Phase.CALLBACK if c.callback else Phase.QUEUED)
+            self._move(c, "CallerLost", _CALLBACK if c.callback else _QUEUED)
         self._gave_up(c)
         c.until = now + (rules.lost_callback_s if c.callback else rules.lost_s)
         self._index(c)
@@ -547,10 +558,10 @@ class Router:
             return
         self._touch_contact(c)
         c.lost_since = None
-        if c.phase is Phase.DIALLING:
+        if c.phase is _DIALLING:
             return
         c.until = None
-        if c.phase is Phase.QUEUED or c.phase is Phase.CALLBACK:
+        if c.phase is _QUEUED or c.phase is _CALLBACK:
             self._index(c)
         else:
             self._time(c, NEVER)
@@ -558,12 +569,12 @@ class Router:
     def _on_callback_asked(self, event: CallbackAsked) -> None:
         c = self._contact_for(event, event.contact)
         self._touch_contact(c)
-        if c.phase is Phase.OFFERED:
+        if c.phase is _OFFERED:
             self._withdraw(c, "callback")
         c.callback = True
         c.not_before = event.not_before
-        if c.phase is not Phase.CALLBACK:
-            self._move(c, "CallbackAsked", Phase.CALLBACK)
+        if c.phase is not _CALLBACK:
+            self._move(c, "CallbackAsked", _CALLBACK)
         if c.lost_since is not None:
             c.until = c.lost_since + self._queues[c.queue].rules.lost_callback_s
         self._index(c)
@@ -588,9 +599,9 @@ class Router:
     def _on_cancelled(self, event: ContactCancelled) -> None:
         c = self._contact_for(event, event.contact)
         self._touch_contact(c)
-        if c.phase is Phase.OFFERED:
+        if c.phase is _OFFERED:
             self._withdraw(c, "cancelled")
-        elif c.phase is Phase.DIALLING:
+        elif c.phase is _DIALLING:
             self._stop_dialling(c, "cancelled")
         self._gave_up(c)
         self._end(c, "ContactCancelled", EndCause.CANCELLED)
@@ -619,7 +630,7 @@ class Router:
             c.until = now + q.rules.dial_s
             a.account(now)
             a.work[c.id] = Task(DIALS, c.channel, c.until)
-            self._move(c, "OfferAccepted", Phase.DIALLING)
+            self._move(c, "OfferAccepted", _DIALLING)
             self._index(c)
             self._out.append(DialPatient(c.id, a.id))
             return
@@ -634,7 +645,7 @@ class Router:
         c.lost_since = None
         c.callback = False
         c.not_before = None
-        self._move(c, trigger, Phase.TALKING)
+        self._move(c, trigger, _TALKING)
         self._index(c)
         self._out.append(StartTalk(c.id, a.id))
 
@@ -679,7 +690,7 @@ class Router:
         c.offer = ""
         c.until = None
         c.held_since = None
-        self._move(c, trigger, Phase.CALLBACK if c.callback else Phase.QUEUED)
+        self._move(c, trigger, _CALLBACK if c.callback else _QUEUED)
         if c.lost_since is not None:
             rules = self._queues[c.queue].rules
             c.until = c.lost_since + (rules.lost_callback_s if c.callback else rules.lost_s)
@@ -723,14 +734,14 @@ class Router:
         c, a = self._talk_of(event)
         self._touch_contact(c)
         c.held_since = self._now
-        self._move(c, "TalkHeld", Phase.HELD)
+        self._move(c, "TalkHeld", _HELD)
         self._out.append(HoldTalk(c.id, a.id))
 
     def _on_resumed(self, event: TalkResumed) -> None:
         c, a = self._talk_of(event)
         self._touch_contact(c)
         c.held_since = None
-        self._move(c, "TalkResumed", Phase.TALKING)
+        self._move(c, "TalkResumed", _TALKING)
         self._out.append(ResumeTalk(c.id, a.id))
 
     def _on_talk_ended(self, event: TalkEnded) -> None:
@@ -751,7 +762,7 @@ class Router:
             self._end(c, trigger, c.cause)
             return
         c.until = task.until
-        self._move(c, trigger, Phase.WRAP_UP)
+        self._move(c, trigger, _WRAP_UP)
         self._time(c, NEVER)
 
     def _write_up(self, c: Contact, a: Agent) -> None:
@@ -773,7 +784,7 @@ class Router:
             raise IllegalEvent(event, "no such queue")
         other = self._agents.get(event.to_agent) if event.to_agent else None
         if event.to_agent:
-            if other is None or other.presence is not Presence.READY or other is a:
+            if other is None or other.presence is not _READY or other is a:
                 raise IllegalEvent(event, "that agent is not ready")
             if other.profile.capacity.get(c.channel, 0) < 1:
                 raise IllegalEvent(event, "that agent does not take this channel")
@@ -806,7 +817,7 @@ class Router:
         c = self._contacts.get(id)
         self._unwork(a, id)
         self._out.append(EndWrapUp(id, a.id, reason))
-        if c is not None and c.phase is Phase.WRAP_UP and c.agent == a.id:
+        if c is not None and c.phase is _WRAP_UP and c.agent == a.id:
             self._touch_contact(c)
             self._end(c, trigger, c.cause)
 
@@ -837,21 +848,21 @@ class Router:
         self._touch_contact(c)
         c.due = NEVER
         phase = c.phase
-        if phase is Phase.OFFERED:
+        if phase is _OFFERED:
             a = self._agents[c.agent]
             self._touch_agent(a)
             self._out.append(WithdrawOffer(c.id, a.id, c.offer, "expired"))
-            self._set_presence(a, machine.PRESENCE[Presence.READY]["OfferExpired"], "no_answer")
+            self._set_presence(a, machine.PRESENCE[_READY]["OfferExpired"], "no_answer")
             self._unwork(a, c.id)
             self._out.append(PauseAgent(a.id, "no_answer"))
             self._back_from_offer(c, Inner.OFFER_EXPIRED)
             self._take_back_rest(a)
-        elif phase is Phase.DIALLING:
+        elif phase is _DIALLING:
             self._stop_dialling(c, "expired")
             c.tries += 1
             c.not_before = self._now + self._queues[c.queue].rules.retry_s
             self._back_to_wait(c, Inner.DIAL_EXPIRED)
-        elif phase is Phase.TALKING or phase is Phase.HELD:
+        elif phase is _TALKING or phase is _HELD:
             c.cause = EndCause.LOST
             self._end_talk(c, Inner.LOST_TOO_LONG, "caller_lost")
         elif c.lost_since is not None:
@@ -910,7 +921,7 @@ class Router:
             q.given_up += 1.0
 
     def _end(self, c: Contact, trigger: str, cause: EndCause) -> None:
-        self._move(c, trigger, Phase.ENDED)
+        self._move(c, trigger, _ENDED)
         self._lift(c)
         self._time(c, NEVER)
         del self._contacts[c.id]
@@ -923,7 +934,7 @@ class Router:
         if not a.work:
             a.idle_since = now
         self._restamp(a)
-        if a.presence is Presence.READY:
+        if a.presence is _READY:
             self._hot_agents[a.id] = a
 
     # --- indices: contacts --------------------------------------------------------------------------------
@@ -941,22 +952,22 @@ class Router:
     def _index_at(self, c: Contact, at: float) -> None:
         phase = c.phase
         q = self._queues[c.queue]
-        if phase is Phase.OFFERED:
+        if phase is _OFFERED:
             self._leave_spot(c)
             self._enter_line(c, q)
-            self._count(c, q, _RINGING)
+            self._count(c, q, _COUNT_RINGING)
             self._time(c, c.until if c.until is not None else NEVER)
             return
-        if phase is not Phase.QUEUED and phase is not Phase.CALLBACK:
+        if phase is not _QUEUED and phase is not _CALLBACK:
             self._lift(c)
-            lasting = phase is Phase.DIALLING or c.lost_since is not None
+            lasting = phase is _DIALLING or c.lost_since is not None
             self._time(c, c.until if lasting and c.until is not None else NEVER)
             return
         late = c.not_before is not None and c.not_before > at
         if c.lost_since is not None or late:
             self._leave_spot(c)
             self._leave_line(c)
-            self._count(c, q, _CALLBACK if c.callback else _LOST)
+            self._count(c, q, _COUNT_CALLBACK if c.callback else _COUNT_LOST)
             due = NEVER
             if c.lost_since is not None and c.until is not None:
                 due = c.until
@@ -965,7 +976,7 @@ class Router:
             self._time(c, due)
             return
         self._enter_line(c, q)
-        self._count(c, q, _CALLBACK if c.callback else _QUEUED)
+        self._count(c, q, _COUNT_CALLBACK if c.callback else _COUNT_QUEUED)
         self._leave_spot(c)
         self._stand(c, q, at)
 
@@ -980,19 +991,19 @@ class Router:
             return
         if was == _UNCOUNTED:
             q.waiting += 1
-        elif was == _RINGING:
+        elif was == _COUNT_RINGING:
             q.ringing -= 1
-        elif was == _CALLBACK:
+        elif was == _COUNT_CALLBACK:
             q.callbacks -= 1
-        elif was == _LOST:
+        elif was == _COUNT_LOST:
             q.lost -= 1
         if tally == _UNCOUNTED:
             q.waiting -= 1
-        elif tally == _RINGING:
+        elif tally == _COUNT_RINGING:
             q.ringing += 1
-        elif tally == _CALLBACK:
+        elif tally == _COUNT_CALLBACK:
             q.callbacks += 1
-        elif tally == _LOST:
+        elif tally == _COUNT_LOST:
             q.lost += 1
         c.tally = tally
 
@@ -1092,9 +1103,9 @@ class Router:
         elif now < c.only_until:
             for id in c.only:
                 a = agents.get(id)
-                if a is None or a.presence is not Presence.READY or id in c.declined:
+                if a is None or a.presence is not _READY or id in c.declined:
                     continue
-                if c.direct or self._may_serve(a, group):
+                if c.direct or _serves(a, group):
                     only.append(a)
         c.only = tuple(a.id for a in only)
         if not only:
@@ -1105,10 +1116,11 @@ class Router:
             a.exclusive[c.id] = c
 
     def _may_serve(self, a: Agent, group: Group) -> bool:
-        if not group.suits(a.traits):
-            return False
-        queues = a.profile.queues
-        return any(q.id in queues for q in group.serving) or any(q.id in queues for q in group.home.overflowing)
+        """Whether this agent serves the group now, overflow by ratio included."""
+        if _serves(a, group):
+            return True
+        over = any(q.id in a.profile.queues for q in group.home.overflowing)
+        return over and group.suits(a.traits)
 
     def _leave_spot(self, c: Contact) -> None:
         if c.place == _NOWHERE:
@@ -1134,9 +1146,10 @@ class Router:
                 for served in c.group.serving:
                     del served.groups[c.group.number]
         c.place = _NOWHERE
-        if c.whole and self._draining:
-            self._hot_agents.update(self._draining)
-            self._draining = {}
+        if c.whole and c.id in self._kept:
+            for a in self._kept.pop(c.id).values():
+                a.kept_for = ""
+                self._hot_agents[a.id] = a
 
     def _restand(self, c: Contact) -> None:
         self._touch_contact(c)
@@ -1163,7 +1176,7 @@ class Router:
             traits = self._traits[key] = Traits(len(self._traits), dict(profile.skills), channels)
         a.traits = traits
         a.qs = [self._queue(id) for id in sorted(profile.queues)]
-        ready = a.presence is Presence.READY
+        ready = a.presence is _READY
         for q in a.qs:
             q.members[a.id] = a
             if ready:
@@ -1175,7 +1188,7 @@ class Router:
 
     def _unlist(self, a: Agent) -> None:
         a.stamp += 1
-        ready = a.presence is Presence.READY
+        ready = a.presence is _READY
         for q in a.qs:
             del q.members[a.id]
             if ready:
@@ -1194,11 +1207,13 @@ class Router:
 
     def _list(self, a: Agent) -> None:
         """Stand among the free agents of every queue, for every channel with room."""
-        if a.listed == a.stamp or a.presence is not Presence.READY:
+        if a.listed == a.stamp or a.presence is not _READY:
             return
         a.listed = a.stamp
         work = a.work
         load = len(work)
+        if load and _whole_in_hand(a):
+            return
         channels = [channel for channel in a.traits.channels if self._room(a, channel)]
         for q in a.qs:
             share = a.share if q.rules.selection is Selection.LEAST_OCCUPIED else 0.0
@@ -1240,8 +1255,8 @@ class Router:
                 _, a = hot.popitem()
                 while (entry := self._best_for(a)) is not None:
                     self._offer(entry[4], a)
-                self._list(a)
-            self._match_all()
+            if hot or self._hot_contacts:
+                self._match_all()
         while self._ratio_moved:
             self._check_ratios()
             self._match_all()
@@ -1290,33 +1305,64 @@ class Router:
 
         A voice caller before all texts keeps an agent with texts in hand from taking more.
         """
-        if a.presence is not Presence.READY:
+        if a.presence is not _READY:
             return None
         partly = False
         if a.work:
-            for task in a.work.values():
-                if task.whole:
-                    return None
+            if _whole_in_hand(a):
+                return None
             partly = True
         traits = a.traits
+        traits_id = traits.id
         best: Entry | None = None
         for q in a.qs:
             for group in q.groups.values():
-                if group.suits(traits):
+                entry = group.line[0]
+                if best is not None and best < entry:
+                    continue
+                suits = group.fits.get(traits_id)
+                if suits is None:
+                    suits = group.suits(traits)
+                if not suits:
+                    continue
+                if partly or entry[4].declined:
                     best = self._earlier(a, group, best, partly)
-            for source in q.sources.values():
-                for group in source.groups.values():
-                    if group.home is source and group.suits(traits):
-                        best = self._earlier(a, group, best, partly)
+                else:
+                    best = entry
+            if q.sources:
+                best = self._best_of_sources(a, q, best, partly)
         for c in a.exclusive.values():
             if (best is None or c.entry < best) and c.id not in a.work:
                 if partly and not c.whole and not self._room(a, c.channel):
                     continue
                 best = c.entry
         if best is not None and partly and best[4].whole:
-            self._draining[a.id] = a
+            self._keep_free(a, best[4])
             return None
         return best
+
+    def _best_of_sources(self, a: Agent, q: Queue, best: Entry | None, partly: bool) -> Entry | None:
+        """The same among the queues that overflow into this one by ratio."""
+        for source in q.sources.values():
+            for group in source.groups.values():
+                if group.home is source and group.suits(a.traits):
+                    best = self._earlier(a, group, best, partly)
+        return best
+
+    def _keep_free(self, a: Agent, caller: Contact) -> None:
+        """Give this agent no more texts until the voice caller who stands first has been served."""
+        if a.kept_for != caller.id:
+            self._let_go(a)
+            a.kept_for = caller.id
+            self._kept.setdefault(caller.id, {})[a.id] = a
+
+    def _let_go(self, a: Agent) -> None:
+        kept = self._kept.get(a.kept_for)
+        if kept is not None:
+            kept.pop(a.id, None)
+            if not kept:
+                del self._kept[a.kept_for]
+        a.kept_for = ""
 
     def _earlier(self, a: Agent, group: Group, best: Entry | None, partly: bool) -> Entry | None:
         entry = group.line[0]
@@ -1356,7 +1402,8 @@ class Router:
                 if free is not None and (best is None or free < best):
                     best = free
             if best is not None:
-                return best[5]
+                free_agent: Agent = best[5]
+                return free_agent
         return None
 
     def _first_free(self, heap: list[Free], c: Contact) -> Free | None:
@@ -1387,21 +1434,28 @@ class Router:
             return True
         if not self._room(a, c.channel):
             return False
+        before = self._voice_before(a, c)
+        if before is not None:
+            self._keep_free(a, before)
+            return False
+        return True
+
+    def _voice_before(self, a: Agent, c: Contact) -> Contact | None:
+        """The first voice caller before `c` whom this agent, busy with texts, will have to serve."""
+        best: Entry = c.entry
         for q in a.qs:
             for group in q.groups.values():
-                if group.whole and group.line[0] < c.entry and group.suits(a.traits):
-                    self._draining[a.id] = a
-                    return False
+                if group.whole and group.suits(a.traits):
+                    best = _earlier_in(group, best, a)
             for source in q.sources.values():
                 for group in source.groups.values():
-                    if group.home is source and group.whole and group.line[0] < c.entry and group.suits(a.traits):
-                        self._draining[a.id] = a
-                        return False
+                    if group.home is source and group.whole and group.suits(a.traits):
+                        best = _earlier_in(group, best, a)
         for other in a.exclusive.values():
-            if other.whole and other.entry < c.entry:
-                self._draining[a.id] = a
-                return False
-        return True
+            if other.whole and other.entry < best:
+                best = other.entry
+        first: Contact = best[4]
+        return None if first is c else first
 
     def _find_only(self, c: Contact) -> Agent | None:
         best: Agent | None = None
@@ -1458,7 +1512,7 @@ class Router:
         a.account(now)
         a.work[c.id] = Task(RINGING, c.channel, c.until)
         self._restamp(a)
-        self._move(c, Inner.OFFER_MADE, Phase.OFFERED)
+        self._move(c, Inner.OFFER_MADE, _OFFERED)
         self._index(c)
         self._ringing[c.id] = c
         self._out.append(OfferContact(c.id, a.id, c.offer, c.until))
@@ -1478,14 +1532,17 @@ class Router:
         for target in q.overflowing:
             if target not in now_over:
                 target.sources.pop(q.id, None)
-                self._hot_agents.update(self._draining)  # the voice caller they are kept for may be of that queue
-                self._draining = {}
+                for kept in self._kept.values():  # the voice caller they are kept for may be of this queue
+                    for a in kept.values():
+                        a.kept_for = ""
+                        self._hot_agents[a.id] = a
+                self._kept = {}
         fresh = [target for target in now_over if target not in q.overflowing]
         q.overflowing = now_over
         for target in fresh:
             target.sources[q.id] = q
             for a in target.members.values():
-                if a.presence is Presence.READY and (not a.work or len(a.traits.channels) > 1):
+                if a.presence is _READY and (not a.work or len(a.traits.channels) > 1):
                     self._hot_agents[a.id] = a
 
     # --- journal ------------------------------------------------------------------------------------------
@@ -1521,7 +1578,7 @@ class Router:
             doing=self._doing(a),
             work=tuple(a.work),
             until={id: task.until for id, task in a.work.items()},
-            idle_since=a.idle_since if a.presence is Presence.READY and not a.work else None,
+            idle_since=a.idle_since if a.presence is _READY and not a.work else None,
             occupied_s=a.busy_s,
             idle_s=a.idle_s,
             profile=a.profile,
@@ -1530,10 +1587,10 @@ class Router:
     def _doing(self, a: Agent) -> str:
         tasks = a.work
         if not tasks:
-            return "idle" if a.presence is Presence.READY else a.presence.value
+            return "idle" if a.presence is _READY else a.presence.value
         doing = {task.doing for task in tasks.values()}
         if TALKS in doing:
-            held = all(self._contacts[id].phase is Phase.HELD for id, t in tasks.items() if t.doing == TALKS)
+            held = all(self._contacts[id].phase is _HELD for id, t in tasks.items() if t.doing == TALKS)
             return "held" if held else TALKS
         return next(word for word in (DIALS, RINGING, WRITES) if word in doing)
 
@@ -1546,7 +1603,7 @@ class Router:
             callbacks=q.callbacks,
             lost=q.lost,
             ready=q.ready,
-            idle=sum(1 for a in q.members.values() if a.presence is Presence.READY and not a.work),
+            idle=sum(1 for a in q.members.values() if a.presence is _READY and not a.work),
             oldest=q.line[0][4].queued_at if q.line else None,
             overflow_to=tuple(target.id for target in q.overflowing),
         )
@@ -1578,6 +1635,28 @@ def _view_contact(c: Contact) -> ContactView:
         simulated=c.simulated,
         order_key=c.entry[:3],
     )
+
+
+def _serves(a: Agent, group: Group) -> bool:
+    """Whether this agent serves the group, whatever the ratios of the moment."""
+    return group.suits(a.traits) and any(q.id in a.profile.queues for q in group.serving)
+
+
+def _earlier_in(group: Group, best: Entry, a: Agent) -> Entry:
+    """The first entry of the group before `best` that the agent has not declined, else `best`."""
+    for entry in group.line:
+        if not entry < best:
+            return best
+        if a.id not in entry[4].declined:
+            return entry
+    return best
+
+
+def _whole_in_hand(a: Agent) -> bool:
+    for task in a.work.values():  # noqa: SIM110 - on the hottest path; any() costs twice as much
+        if task.whole:
+            return True
+    return False
 
 
 def _remove(line: list[Entry], entry: Entry) -> None:

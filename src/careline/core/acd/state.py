@@ -25,7 +25,8 @@ from careline.core.acd.model import (
 Json = dict[str, Any]
 
 # Where an entry stands: (0 for emergencies else 1, key in seconds, number in its queue, contact id, the contact).
-Entry = tuple[int, float, int, str, "Contact"]
+# Compared as a tuple, and by identity: the type is left open so that a compiled router keeps the very object.
+Entry = tuple[Any, ...]
 
 NEVER = float("inf")
 
@@ -304,6 +305,7 @@ class Agent:
         "id",
         "idle_s",
         "idle_since",
+        "kept_for",
         "listed",
         "presence",
         "profile",
@@ -334,6 +336,7 @@ class Agent:
         self.stamp = 0
         self.listed = -1  # the stamp under which it stands in its queues' idle heaps
         self.exclusive: dict[str, Contact] = {}
+        self.kept_for = ""  # the voice caller for whom this agent, busy with texts, takes no more of them
 
     def copy(self) -> tuple[Any, ...]:
         return (
@@ -477,7 +480,7 @@ class Group:
 
 # An agent free for a channel: (load, occupancy or 0, idle since, id, stamp, the agent); stale when the stamp has moved
 # on.
-Free = tuple[int, float, float, str, int, Agent]
+Free = tuple[Any, ...]
 
 
 class Queue:

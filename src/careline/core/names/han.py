@@ -71,11 +71,13 @@ def syllables(char: str, family: bool = False) -> tuple[str, ...]:
     return tuple(found[0][:1]) if found else ()
 
 
+@lru_cache(maxsize=4096)
 def untoned(syllable: str) -> str:
     """ "lü3" -> "lv": no tone, and v for ü, as it is typed."""
     return _TONE.sub("", syllable).replace("ü", "v")
 
 
+@lru_cache(maxsize=4096)
 def typed_forms(syllable: str) -> tuple[str, ...]:
     """How people type it: "lü3" is lv or lu; all others have one form."""
     bare = untoned(syllable)

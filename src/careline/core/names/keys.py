@@ -7,16 +7,19 @@ sound of a word, `@` the birth date, `+` a telephone number from its front, `-` 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import date
 from functools import lru_cache
 
 from careline.core.names import han
-from careline.core.names.scripts import Script, is_han, plain, script_of, words
+from careline.core.names.scripts import Script, has_han, plain, script_of, words
 from careline.core.names.sound import readings
 
 SOUND, BORN, PHONE, PHONE_END, CARD = "~", "@", "+", "-", "#"
 LONGEST_KEY = 120
+_NOT_CARD = re.compile(r"[\W_]+")
+_NOT_DIGIT = re.compile(r"\D+")
 
 
 @lru_cache(maxsize=131072)
@@ -48,24 +51,24 @@ def chinese_keys(family: str, given: str) -> tuple[str, ...]:
 
 def card_key(number: str) -> str:
     """A card number as it is compared: letters and digits only. "0471-2280" -> "04712280"."""
-    return "".join(c for c in number.casefold() if c.isalnum())
+    return _NOT_CARD.sub("", number.casefold())
 
 
 def phone_keys(e164: str) -> tuple[str, str]:
     """From the front with its plus, and from the end, so that the last digits find it."""
-    digits = "".join(c for c in e164 if c.isdigit())
+    digits = _NOT_DIGIT.sub("", e164)
     return PHONE + digits, PHONE_END + digits[::-1]
 
 
 def name_keys(family: str, given: str = "", middle: str = "") -> list[str]:
     """Keys of a name; the family name's own plain key comes first."""
     found = dict.fromkeys(word_keys(family))
-    if any(is_han(c) for c in family + given):
+    if has_han(family + given):
         found.update(dict.fromkeys(chinese_keys(family, given)))
     for part in (given, middle):
         found.update(dict.fromkeys(word_keys(part)))
         found.update(dict.fromkeys(initial_keys(part)))
-    return [key[:LONGEST_KEY] for key in found]
+    return [key if len(key) <= LONGEST_KEY else key[:LONGEST_KEY] for key in found]
 
 
 def record_keys(
@@ -90,9 +93,6 @@ def record_keys(
 
 def vocabulary(keys: Iterable[str]) -> list[str]:
     """The words among a record's keys that a slip of the finger is corrected to, of at least three letters: sounds,
-    and the pinyin of a Chinese name."""
-    keys = list(keys)
-    found = [key[1:] for key in keys if key.startswith(SOUND)]
-    if any(is_han(key[0]) for key in keys):
-        found += [key for key in keys if key.isascii() and key.isalpha()]
-    return [word for word in found if len(word) > 2]
+    and words as written."""
+    found = (key[1:] if key[0] == SOUND else key for key in keys)
+    return [word for word in found if len(word) > 2 and word.isalpha()]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 from careline.core.names import han
-from careline.core.names.scripts import APOSTROPHES, Script, is_han, script_of, words
+from careline.core.names.scripts import APOSTROPHES, Script, has_han, is_han, script_of, words
 
 # One Cyrillic alphabet that orders Ukrainian (ґ after г, є after е, і ї after и, ь before ю) and Russian alike.
 _CYRILLIC = "абвгґдеєжзиіїйклмнопрстуўфхцчшщъыьэюя"
@@ -25,8 +26,9 @@ def _weigh(char: str) -> str:
     return _WEIGHT.get(bare, "")
 
 
+@lru_cache(maxsize=131072)
 def _part_key(part: str, family: bool) -> str:
-    if any(is_han(c) for c in part):
+    if has_han(part):
         return " ".join((han.syllables(c, family) or ("",))[0] + c for c in part if is_han(c))
     low = unicodedata.normalize("NFC", part.casefold())
     return "".join("" if c in APOSTROPHES else "!" if c in " -" else _weigh(c) for c in low)
@@ -42,7 +44,7 @@ def sort_key(family: str, given: str = "", middle: str = "", most: int = 400) ->
 
 
 def _is_han(*parts: str) -> bool:
-    return any(is_han(c) for part in parts for c in part)
+    return any(map(has_han, parts))
 
 
 def family_first(language: str) -> bool:

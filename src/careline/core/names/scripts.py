@@ -22,24 +22,26 @@ class Script(Enum):
     OTHER = "other"
 
 
+_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U000323af〇々]")
+_CYRILLIC = re.compile("[\u0400-\u052f]")
+_LATIN = re.compile("[a-zA-Z\u00c0-\u024f\u1e00-\u1eff]")
+
+
+def has_han(text: str) -> bool:
+    return _HAN.search(text) is not None
+
+
 def is_han(char: str) -> bool:
-    code = ord(char)
-    return 0x4E00 <= code <= 0x9FFF or 0x3400 <= code <= 0x4DBF or 0x20000 <= code <= 0x323AF or char in "〇々"
-
-
-def _is_cyrillic(char: str) -> bool:
-    return 0x0400 <= ord(char) <= 0x052F
+    return _HAN.match(char) is not None
 
 
 def script_of(text: str) -> Script:
-    """The script of the first letter that tells; of a word with stray look-alikes, Cyrillic wins."""
-    if any(is_han(c) for c in text):
+    """The script of a word. Of one with stray look-alikes, Cyrillic wins over Latin; Chinese wins over both."""
+    if _HAN.search(text):
         return Script.HAN
-    if any(_is_cyrillic(c) for c in text):
+    if _CYRILLIC.search(text):
         return Script.CYRILLIC
-    if any(unicodedata.name(c, "").startswith("LATIN") for c in text):
-        return Script.LATIN
-    return Script.OTHER
+    return Script.LATIN if _LATIN.search(text) else Script.OTHER
 
 
 @lru_cache(maxsize=65536)
@@ -47,7 +49,7 @@ def plain(word: str) -> str:
     """The word as it is compared: folded case, no accents (й и, ё е, ї і, ґ г), no apostrophes, look-alikes mended."""
     text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", word).casefold()).translate(_PLAIN)
     text = "".join(c for c in text if c.isalpha())
-    if any(_is_cyrillic(c) for c in text):
+    if _CYRILLIC.search(text):
         text = text.translate(_LOOKALIKES)
     return unicodedata.normalize("NFC", text)
 
@@ -56,6 +58,9 @@ def words(text: str) -> list[str]:
     """The words of a name as written. Chinese runs come apart from other letters; hyphens and spaces divide."""
     found: list[str] = []
     for word in _WORD.findall(unicodedata.normalize("NFKC", text)):
+        if not has_han(word):
+            found.append(word)
+            continue
         start = 0
         for i in range(1, len(word) + 1):
             if i == len(word) or is_han(word[i]) != is_han(word[start]):

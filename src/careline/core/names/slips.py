@@ -28,7 +28,13 @@ def other_layouts(text: str) -> list[str]:
     if script is Script.HAN:
         return []
     tables = _TO_LATIN if script is Script.CYRILLIC else _TO_CYRILLIC
-    return list(dict.fromkeys(swapped for table in tables if (swapped := low.translate(table)) != low))
+    found = (" ".join(_swapped(word, table) for word in low.split()) for table in tables)
+    return [text for text in dict.fromkeys(found) if text != low]
+
+
+def _swapped(word: str, table: dict[int, int]) -> str:
+    """Numbers and dates stay: their keys are where they are in either layout."""
+    return word.translate(table) if any(c.isalpha() for c in word) else word
 
 
 def stems(word: str) -> list[str]:

@@ -97,8 +97,10 @@ class CallCard:
     channel_name: str
     icon: str
     callback: bool
-    emergency: bool
+    urgent: bool  # the caller says they feel unwell: went before all
+    emergency: bool  # an operator says: danger to life
     emergency_number: str
+    answered_at: datetime | None
     language: str
     language_name: str
     language_mark: str
@@ -128,11 +130,13 @@ class CallCard:
         return self.candidates[0].flags if len(self.candidates) == 1 else ()
 
 
-def call_card(reader: Reader, card: Card, past: Sequence[Listed], candidates: Iterable[PatientHit] = ()) -> CallCard:
-    """`past`: the earlier contacts (`contacts.history`), newest first."""
+def call_card(
+    card: Card, past: Sequence[Listed], candidates: Iterable[PatientHit], caller: CallerDetails, speaker: str
+) -> CallCard:
+    """`past`: earlier contacts (`contacts.history`), newest first. `speaker`: the operator's name in the greeting."""
     contact, summary, now = card.contact, card.summary, timezone.now()
-    queued_at = (summary and summary.queued_at) or contact.started_at
-    answered_at = summary and summary.answered_at
+    queued_at = _first(card, "ContactQueued") or contact.started_at
+    answered_at = _first(card, "StartTalk")
     callback = bool(summary and summary.callback_asked_at)
     line = contact.line
     return CallCard(
@@ -141,20 +145,22 @@ def call_card(reader: Reader, card: Card, past: Sequence[Listed], candidates: It
         channel_name=_("Call-back") if callback else contact.get_channel_display(),
         icon=icon_of(contact.channel, callback),
         callback=callback,
+        urgent=bool(summary and summary.emergency) or bool(card.asked_topic and card.asked_topic.urgent),
         emergency=flagged(card),
+        answered_at=answered_at,
         emergency_number=line.emergency_number if line else "112",
         language=contact.language,
         language_name=str(LANGUAGE_NAMES.get(contact.language, contact.language)),
         language_mark=str(LANGUAGE_MARKS.get(contact.language, contact.language.upper())),
         line=line.name if line else "",
         site=contact.site.name if contact.site else "",
-        greeting=greeting_of(line, contact.language),
+        greeting=greeting_of(line, contact.language, speaker),
         queued_at=queued_at,
-        waited_s=summary.wait_s if summary and summary.wait_s is not None else _until(queued_at, answered_at or now),
+        waited_s=_until(queued_at, answered_at or now),
         target_s=card.queue.answer_target_s if card.queue else 20,
         asked_topic=str(card.asked_topic) if card.asked_topic else "",
         asked_id=card.asked_topic.pk if card.asked_topic else None,
-        caller=card.caller or CallerDetails(contact=contact),
+        caller=caller,
         candidates=[found(hit) for hit in candidates],
         repeat=repeat_of(past, contact),
         last_said=_last_said(past),
@@ -164,23 +170,27 @@ def call_card(reader: Reader, card: Card, past: Sequence[Listed], candidates: It
     )
 
 
+def _first(card: Card, kind: str) -> datetime | None:
+    """When this first happened, from the contact's own story: the summary may be a moment behind."""
+    return next((row.at for row in card.story if row.kind == kind), None)
+
+
 def _until(start: datetime, end: datetime) -> float:
     return max(0.0, (end - start).total_seconds())
 
 
 def flagged(card: Card) -> bool:
-    """Danger to life: said by the caller's topic, by the router, or by an operator; the last word counts."""
+    """Danger to life, said by an operator; the last word counts."""
     told = [row.kind for row in card.story if row.kind in ("EmergencyFlagged", "EmergencyUnflagged")]
-    if told:
-        return told[-1] == "EmergencyFlagged"
-    return bool(card.summary and card.summary.emergency) or bool(card.asked_topic and card.asked_topic.urgent)
+    return bool(told) and told[-1] == "EmergencyFlagged"
 
 
-def greeting_of(line: PhoneLine | None, language: str) -> str:
+def greeting_of(line: PhoneLine | None, language: str, speaker: str) -> str:
     """The line's own words in the caller's language; a line without any greets with its name."""
     if line is None:
         return _("Good day! How can I help?")
-    return in_language(line.greeting, language) or _("Good day! %(line)s. How can I help?") % {"line": line.name}
+    written = in_language(line.greeting, language) or _("Good day! %(line)s. How can I help?") % {"line": line.name}
+    return written.replace("{name}", speaker)
 
 
 def repeat_of(past: Sequence[Listed], contact: Contact) -> str:

@@ -7,16 +7,15 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from careline.care.directory.models import Topic
-
 
 class RecordForm(forms.Form):
-    """How a contact ends. The topic is one of the chips, else one of the list."""
+    """How a contact ends. Topic and outcome are each one of the chips, else one of the list."""
 
     key = forms.UUIDField()
     topic = forms.UUIDField(required=False)
     topic_more = forms.UUIDField(required=False)
     outcome = forms.CharField(required=False, max_length=30)
+    outcome_more = forms.CharField(required=False, max_length=30)
     note = forms.CharField(required=False, max_length=4000)
     caller_name = forms.CharField(required=False, max_length=200)
     relation = forms.CharField(required=False, max_length=12)
@@ -24,7 +23,8 @@ class RecordForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        cleaned["topic"] = cleaned.get("topic") or cleaned.get("topic_more")
+        for name in ("topic", "outcome"):
+            cleaned[name] = cleaned.get(name) or cleaned.get(f"{name}_more")
         return cleaned
 
 
@@ -44,8 +44,3 @@ class NewPatientForm(forms.Form):
         super().__init__(*args, **kwargs)
         for name, field in self.fields.items():
             field.widget.attrs |= {"class": "field field--s", "autocomplete": "off", "id": f"new-{name}"}
-
-
-def topic_of(value: str) -> str:
-    """The topic of a draft, "" when it is none."""
-    return value if Topic.objects.filter(pk=value).exists() else ""

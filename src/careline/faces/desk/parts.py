@@ -53,7 +53,7 @@ def timezone_of(reader: Reader) -> str:
 
 
 def shared(key: tuple[Any, ...], make: Callable[[], T], for_s: float = SHARED_S) -> T:
-    """The answer made less than `for_s` ago in this process, else a new one. Only for what every holder of the key may see."""
+    """The answer made less than `for_s` ago in this process, else a new one: what every holder of the key may see."""
     now = time.monotonic()
     with _lock:
         made_at, answer = _answers.get(key, (0.0, None))

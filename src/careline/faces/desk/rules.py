@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from careline.base.accounts.models import Role
+from careline.care.contacts.rules import Outcome
 from careline.core.acd.model import Phase, Presence
 
 CHANNEL_ICONS = {
@@ -41,3 +42,23 @@ def agent_mark(presence: str, phases: list[str]) -> str:
         if phase in phases:
             return mark
     return {Presence.READY: "m-ready", Presence.PAUSED: "m-break"}.get(Presence(presence), "m-off")
+
+
+# The outcomes most calls have, as chips; the rest stands in a list, so that the dock never scrolls.
+_OFTEN = (
+    Outcome.ANSWERED,
+    Outcome.BOOKED,
+    Outcome.DOCTOR,
+    Outcome.PASSED_ON,
+    Outcome.CALLBACK,
+    Outcome.REQUEST,
+    Outcome.HOUSE_CALL,
+)
+
+
+def outcomes_for(channel: str) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """(chips, list) of outcomes as (code, label)."""
+    often = (Outcome.HELPED, *_OFTEN[:6]) if channel == "walk_in" else _OFTEN
+    chips = [(each.value, str(each.label)) for each in often]
+    rest = [(each.value, str(each.label)) for each in Outcome if each not in often]
+    return chips, rest

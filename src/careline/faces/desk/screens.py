@@ -1,4 +1,4 @@
-"""The screens of the desk beside the phone. Another room adds its own here; each shows to those whose rights allow it."""
+"""The screens of the desk beside the phone. Another room adds its own; each shows to those whose rights allow it."""
 
 from __future__ import annotations
 

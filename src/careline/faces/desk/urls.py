@@ -24,6 +24,7 @@ urlpatterns = [
     path("desk/offers/<uuid:contact_id>/", views.offer, name="offer"),
     path("desk/contacts/<uuid:contact_id>/", views.contact, name="contact"),
     path("desk/contacts/<uuid:contact_id>/before/", views.before, name="before"),
+    path("desk/contacts/<uuid:contact_id>/facts/", views.facts, name="facts"),
     path("desk/contacts/<uuid:contact_id>/targets/", views.targets, name="targets"),
     path("desk/contacts/<uuid:contact_id>/emergency/", views.emergency, name="emergency"),
     path("desk/contacts/<uuid:contact_id>/draft/", views.draft, name="draft"),

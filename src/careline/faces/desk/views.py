@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,6 @@ from django.shortcuts import render, resolve_url
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from careline.base.accounts.models import Posting
@@ -23,14 +23,13 @@ from careline.care.contacts.drafts import draft_of, save_draft
 from careline.care.contacts.errors import OutcomeUnknown
 from careline.care.contacts.models import CallerDetails
 from careline.care.contacts.queries import Card, contact_card, history, today
-from careline.care.contacts.rules import Outcome
 from careline.care.directory.queries import notices_now
 from careline.care.patients.actions import create_patient
 from careline.care.patients.queries import candidates_for_number, open_patient, search_patients
 from careline.faces.desk import cards
 from careline.faces.desk.forms import NewPatientForm, RecordForm
 from careline.faces.desk.parts import part, same_for, shared, timezone_of
-from careline.faces.desk.rules import DENSITIES, THEMES, home_of
+from careline.faces.desk.rules import DENSITIES, THEMES, home_of, outcomes_for
 from careline.faces.desk.screens import screens_for
 from careline.faces.desk.texts import PAUSES, density_names, island_texts, theme_names
 from careline.switchboard.queries import queue_now, waiting_now
@@ -218,7 +217,7 @@ def _notices(reader: Reader) -> dict[str, Any]:
 def offer(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
     """What one sees before the answer: for which line, who it may be, why, and what to say first."""
     card = contact_card(reader, contact_id)
-    context = _seen(reader, card)
+    context = _seen(request, reader, card)
     template = "desk/offer_strip.html" if request.GET.get("strip") else "desk/offer.html"
     return render(request, template, context)
 
@@ -228,13 +227,14 @@ def offer(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpRespons
 def contact(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
     """The screen of one contact, from the first word to the saved outcome."""
     card = contact_card(reader, contact_id)
-    context = _seen(reader, card) | _dock(card, reader)
+    context = _seen(request, reader, card) | _dock(card, reader)
     context |= {
         "choosing": True,
+        "may_create": reader.may("patients.change"),
         "texts_said": cards.said(card.texts),
         "targets": shared((*same_for(reader, "targets"), reader.user_id), lambda: cards.targets(reader)),
         "relations": CallerDetails.Relation.choices,
-        "usual_s": today(reader).handle_s,
+        "usual_s": shared(("usual", reader.user_id), lambda: today(reader).handle_s, for_s=60.0),
     }
     return render(request, "desk/contact.html", context)
 
@@ -243,7 +243,14 @@ def contact(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpRespo
 @part("contacts.record")
 def before(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
     card = contact_card(reader, contact_id, look=False)
-    return render(request, "desk/before.html", _seen(reader, card, look=False))
+    return render(request, "desk/before.html", _seen(request, reader, card, look=False))
+
+
+@require_GET
+@part("contacts.record")
+def facts(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
+    card = contact_card(reader, contact_id, look=False)
+    return render(request, "desk/facts.html", _seen(request, reader, card, look=False))
 
 
 @require_GET
@@ -259,17 +266,15 @@ def emergency(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpRes
     """F9: danger to life. The event `EmergencyFlagged` on the contact's record; the supervisor's screen ticks."""
     contacts.flag_emergency(reader, contact_id, key=_key(request), on=bool(request.POST.get("on")))
     card = contact_card(reader, contact_id, look=False)
-    return render(request, "desk/red_flag.html", _seen(reader, card, look=False))
+    response = render(request, "desk/red_flag.html", _seen(request, reader, card, look=False))
+    response["HX-Trigger"] = "careline:contact"
+    return response
 
 
 @require_POST
 @part("contacts.record")
 def draft(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
-    fields = {
-        name: request.POST[name] for name in ("caller_name", "relation", "outcome", "note") if name in request.POST
-    }
-    fields["topic"] = request.POST.get("topic") or request.POST.get("topic_more", "")
-    saved = save_draft(reader, contact_id, fields)
+    saved = save_draft(reader, contact_id, _typed(request))
     return render(request, "desk/drafted.html", {"drafted_at": saved.changed_at})
 
 
@@ -298,37 +303,51 @@ def record(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpRespon
         save_draft(reader, contact_id, _typed(request))
         card = contact_card(reader, contact_id, look=False)
         context = _dock(card, reader) | {"refusal": {"code": refusal.code, "message": str(refusal)}}
-        return render(request, "desk/dock.html", context | _seen(reader, card, look=False), status=refusal.status)
+        return render(
+            request, "desk/dock.html", context | _seen(request, reader, card, look=False), status=refusal.status
+        )
     save_draft(reader, contact_id, _typed(request))
     card = contact_card(reader, contact_id, look=False)
-    context = _dock(card, reader) | {"saved": True, "saved_at": timezone.now()} | _seen(reader, card, look=False)
+    context = (
+        _dock(card, reader) | {"saved": True, "saved_at": timezone.now()} | _seen(request, reader, card, look=False)
+    )
     response = render(request, "desk/dock.html", context)
-    response["HX-Trigger-After-Settle"] = "careline:recorded"
+    response["HX-Trigger"] = json.dumps({"careline:recorded": {"contact": str(contact_id)}})
     return response
 
 
 def _typed(request: HttpRequest) -> dict[str, str]:
-    fields = {name: request.POST.get(name, "") for name in ("caller_name", "relation", "outcome", "note")}
-    fields["topic"] = request.POST.get("topic") or request.POST.get("topic_more", "")
-    return fields
+    fields = {name: request.POST.get(name, "") for name in ("caller_name", "relation", "note")}
+    chosen = {name: request.POST.get(name) or request.POST.get(f"{name}_more", "") for name in ("topic", "outcome")}
+    return fields | chosen
 
 
-def _seen(reader: Reader, card: Card, *, look: bool = True) -> dict[str, Any]:
+def _seen(request: HttpRequest, reader: Reader, card: Card, *, look: bool = True) -> dict[str, Any]:
     """What every part about a contact shows: the card, its earlier contacts, its opened patients."""
     past = history(reader, card.contact.pk)
-    number = card.caller.number if card.caller else ""
+    caller = _caller_so_far(card)
     may_search = reader.may("patients.search")
-    candidates = candidates_for_number(reader, number) if look and number and may_search and not card.patients else []
+    candidates = (
+        candidates_for_number(reader, caller.number)
+        if look and caller.number and may_search and not card.patients
+        else []
+    )
     people = (
         [open_patient(reader, patient.pk, reason="contact") for patient in card.patients] if look and may_search else []
     )
     return {
-        "card": cards.call_card(reader, card, past, candidates),
+        "card": cards.call_card(card, past, candidates, caller, request.user.first_name),
         "history": [cards.past_of(row) for row in past],
         "patients": [cards.person(reader, each) for each in people],
         "flag_key": uuid7(),
         "may_unflag": True,
     }
+
+
+def _caller_so_far(card: Card) -> CallerDetails:
+    """The caller as known, with what the draft says of them. Never saved."""
+    known, draft = card.caller or CallerDetails(contact=card.contact), draft_of(card.contact)
+    return CallerDetails(contact=card.contact, number=known.number, name=draft.caller_name, relation=draft.relation)
 
 
 def _dock(card: Card, reader: Reader) -> dict[str, Any]:
@@ -339,6 +358,7 @@ def _dock(card: Card, reader: Reader) -> dict[str, Any]:
         draft.topic = str(card.topic.pk)
     if not draft.outcome and card.summary:
         draft.outcome = card.summary.outcome
+    first, others = outcomes_for(card.contact.channel)
     chips, more = cards.topics_of(card.contact.organisation_id, [draft.topic, proposed])
     return {
         "draft": draft,
@@ -349,7 +369,8 @@ def _dock(card: Card, reader: Reader) -> dict[str, Any]:
         "proposed": proposed,
         "topics_first": chips,
         "topics_more": more,
-        "outcomes": Outcome.choices,
+        "outcomes_first": first,
+        "outcomes_more": others,
     }
 
 
@@ -416,7 +437,7 @@ def _chosen(
     wanted = [patient.pk for patient in card.patients if patient.pk != remove]
     contacts.link_patients(reader, contact_id, [*wanted, add] if add else wanted)
     card = contact_card(reader, contact_id, look=False)
-    response = render(request, "desk/who.html", _seen(reader, card) | {"choosing": True, "named": True})
+    response = render(request, "desk/who.html", _seen(request, reader, card) | {"choosing": True, "named": True})
     response["HX-Trigger-After-Swap"] = "careline:patients"
     return response
 

@@ -20,7 +20,9 @@ door = (
 )
 
 # allauth knows more doors than this house has: nobody signs up, and nothing is sent by mail.
-NO_SUCH_DOOR = r"^(?:signup|email|confirm-email|password/(?:set|reset)|login/code|3rdparty/(?:signup|$)|2fa/webauthn/signup)"
+NO_SUCH_DOOR = (
+    r"^(?:signup|email|confirm-email|password/(?:set|reset)|login/code|3rdparty/(?:signup|$)|2fa/webauthn/signup)"
+)
 
 urlpatterns = [
     path("", include(door)),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import phonenumbers
 from django import template
@@ -10,7 +12,10 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import pgettext
 
+from careline.care.directory.models import in_language as _in_language
+
 register = template.Library()
+register.filter("in_language", _in_language)
 
 
 @register.filter
@@ -69,3 +74,8 @@ def phone(e164: str) -> str:
     except phonenumbers.NumberParseException:
         return e164
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+
+
+@register.filter
+def names(people: Iterable[Any]) -> str:
+    return ", ".join(person.name for person in people)

@@ -23,9 +23,15 @@ export class Life {
     this.parts.push({ kind, from: item.since || now() });
   }
 
+  /** When this talk began: holds are part of it. `answered`: what the server knows, after a reload. */
+  talkSince(item, answered) {
+    const first = this.parts.find((part) => part.kind === "talk" || part.kind === "hold");
+    return Math.min(first?.from ?? item.since, Number(answered) || Infinity);
+  }
+
   draw(el, item) {
     if (!el || !item || !this.parts.length) return;
-    const waited = Math.max(0, item.waited_s ?? 0);
+    const waited = Math.max(0, Number(el.dataset.waited ?? item.waited_s) || 0);
     const spent = this.parts.map((part) => ({ kind: part.kind, s: Math.max(0, (part.to ?? now()) - part.from) }));
     const talked = spent.reduce((sum, part) => sum + (part.kind === "wrap" ? 0 : part.s), 0);
     const usual = Number(el.dataset.usual) || 0;

@@ -10,6 +10,7 @@ Object.assign(htmx.config, {
   historyEnabled: false, // personal data is never kept in the browser's storage
   refreshOnHistoryMiss: false,
   selfRequestsOnly: true,
+  attributesToSettle: ["class", "width", "height"], // not "style": the policy forbids style attributes
   scrollIntoViewOnBoost: false,
   // A refusal (409, 422 ...) is an answer with its own words, shown where the answer was wanted.
   responseHandling: [

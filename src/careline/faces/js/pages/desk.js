@@ -22,6 +22,8 @@ const desk = {
   chosen: "", // the contact looked at, where several are open
   opened: "", // a past contact opened to finish its record
   shown: "", // what stands on the stage
+  recorded: "", // the last contact whose outcome was saved here
+  freeSince: 0, // when the last contact left the hands
   owner: false,
   muted: false,
   busy: new Set(), // actions on their way: a second press is not a second action
@@ -76,6 +78,7 @@ function apply(phone) {
   const gone = left && !desk.view.work.some((item) => item.contact === left);
   if (gone && !recorded(left)) desk.opened = left; // the time to write ran out: the record stays open
   if (desk.view.current) desk.opened = "";
+  if (before.work.length && !desk.view.work.length) desk.freeSince = clock.now();
   if (desk.owner) wire.talkWith(desk.view.work);
   paint();
   showStage();
@@ -83,6 +86,7 @@ function apply(phone) {
 }
 
 const recorded = (contact) => {
+  if (desk.recorded === contact) return true;
   const dock = $("dock");
   return $("call")?.dataset.contact !== contact || !dock || dock.dataset.saved === "1" || !touched(dock);
 };
@@ -141,7 +145,8 @@ function paintPill(state, view) {
   $("state-mark").className = `mark ${state === "paused" && view.reason === "training" ? "m-train" : mark}`;
   const word = state === "paused" ? (texts.pauses[view.reason] ?? texts.states.paused) : texts.states[state];
   if ($("state-word").textContent !== word) $("state-word").textContent = word;
-  $("state-time").dataset.since = view.since || "";
+  const free = !view.current && !view.offer;
+  $("state-time").dataset.since = (free ? Math.max(view.since, desk.freeSince) : view.since) || "";
 }
 
 function paintPause(view) {
@@ -162,9 +167,10 @@ function paintCall(view) {
   if (!call) return;
   const item = view.current?.contact === call.dataset.contact ? view.current : null;
   const state = item ? view.state : "over";
+  if (item) life.follow(item);
   call.dataset.phase = state;
   $("call-word").textContent = texts.phases[state] ?? texts.states[state];
-  $("call-time").dataset.since = item?.since ?? "";
+  $("call-time").dataset.since = item ? (state === "talk" || state === "hold" ? life.talkSince(item, call.dataset.answered) : (item.since ?? "")) : "";
   if (!item) $("call-time").textContent = "";
   const left = $("wrap-left");
   if (left) left.dataset.until = (state === "wrap" && item.until) || "";
@@ -172,9 +178,18 @@ function paintCall(view) {
   press("ctl-mute", desk.muted);
   const next = $("dock-next");
   if (next) next.value = state === "wrap" ? "1" : "";
-  if (item) life.follow(item);
   life.draw($("life"), item);
   paintWorklist(view);
+}
+
+// Who is chosen stands in WHO: the lists say so.
+function paintChosen() {
+  for (const button of document.querySelectorAll("#hits [data-patient]")) {
+    const chosen = Boolean($(`p-${button.dataset.patient}`));
+    button.disabled = chosen;
+    button.querySelector(".pick").hidden = chosen;
+    button.querySelector(".picked").hidden = !chosen;
+  }
 }
 
 function press(id, pressed) {
@@ -335,7 +350,7 @@ const commands = {
   search() {
     const field = $("patient-text");
     if (field) field.focus();
-    else $("lookup")?.showModal();
+    else if (!desk.view.current && !desk.view.offer) $("lookup")?.showModal();
     return undefined;
   },
   zone: () => goTo("transfer"),
@@ -358,7 +373,6 @@ const commands = {
   },
   "try-ring": () => ring.tryRing(),
   "try-mic": () => tryMicrophone(),
-  "clear-hits": () => $("hits").replaceChildren(),
 };
 
 function goTo(id) {
@@ -375,8 +389,6 @@ function focusFirst(part) {
 
 function save() {
   const dock = $("dock");
-  const more = $("topic-more");
-  if (more?.value) dock.querySelectorAll("input[name=topic]:checked").forEach((chip) => (chip.checked = false));
   dock.requestSubmit($("save"));
 }
 
@@ -414,11 +426,13 @@ function openRecord(contact) {
   showStage();
 }
 
-// A topic is either one of the chips or one of the list.
+// A topic is either one of the chips or one of the list; so is an outcome.
 document.addEventListener("change", (event) => {
-  if (event.target.id === "topic-more" && event.target.value)
-    document.querySelectorAll("#dock input[name=topic]").forEach((chip) => (chip.checked = false));
-  if (event.target.name === "topic" && $("topic-more")) $("topic-more").value = "";
+  for (const name of ["topic", "outcome"]) {
+    if (event.target.id === `${name}-more` && event.target.value)
+      document.querySelectorAll(`#dock input[name=${name}]`).forEach((chip) => (chip.checked = false));
+    if (event.target.name === name) $(`${name}-more`).value = "";
+  }
 });
 
 // --- text talk ----------------------------------------------------------------------------------------------
@@ -485,8 +499,14 @@ function refresh(what) {
   }
 }
 
+// A part that has left the screen swallows its answer, and what the answer carries for elsewhere.
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (!document.contains(detail.requestConfig.elt)) detail.shouldSwap = false;
+});
+
 document.addEventListener("htmx:afterSettle", () => {
   paint();
+  paintChosen();
   paintVideo();
   wire.showVideo();
 });
@@ -497,9 +517,10 @@ document.addEventListener("htmx:responseError", (event) => {
 
 document.addEventListener("htmx:sendError", () => showAway(true));
 
-document.addEventListener("careline:recorded", () => {
-  // said by the server once the outcome is on the ledger
-  if (!desk.view.current) {
+// Said by the server once the outcome is on the ledger; the phone may have heard of it before or after.
+document.addEventListener("careline:recorded", ({ detail: { contact } }) => {
+  desk.recorded = contact;
+  if (!desk.view.current && desk.opened === contact) {
     desk.opened = "";
     showStage();
   }

@@ -1,0 +1,218 @@
+"""The centre's twin: this very router under a virtual clock.
+
+A run takes the rules, the agents and the calls that come, and returns how each call fared. Nothing is modelled twice: who is
+offered to whom, in which order, and what a caller is told is decided by `Router`; the twin only plays the people. It is
+pure: calls come from a ledger or from `poisson_calls`, and the same input gives the same outcome.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Iterable, Iterator
+
+from careline.core.acd.model import (
+    AgentProfile,
+    AgentReady,
+    AgentSignedIn,
+    CallerHungUp,
+    Channel,
+    Command,
+    ContactQueued,
+    EndContact,
+    Need,
+    OfferAccepted,
+    OfferContact,
+    QueueRules,
+    QueueSet,
+    RefuseContact,
+    TalkEnded,
+    TimePassed,
+    WithdrawOffer,
+    WrapUpDone,
+)
+from careline.core.acd.router import Router
+
+_ARRIVES, _GIVES_UP, _ACCEPTS, _ENDS, _SAVED = 0, 1, 2, 3, 4
+_TIME_PASSED = TimePassed()
+
+
+class Call:
+    """A call to come: when (s), where, how long talk and writing-up will take (s), how long the caller would wait (s)."""
+
+    __slots__ = ("at", "channel", "head_start_s", "needs", "patience_s", "queue", "talk_s", "wrap_up_s")
+
+    def __init__(
+        self,
+        at: float,
+        queue: str,
+        talk_s: float,
+        patience_s: float,
+        wrap_up_s: float = 0.0,
+        channel: Channel = Channel.VOICE,
+        needs: tuple[Need, ...] = (),
+        head_start_s: float = 0.0,
+    ) -> None:
+        self.at = at
+        self.queue = queue
+        self.talk_s = talk_s
+        self.patience_s = patience_s
+        self.wrap_up_s = wrap_up_s
+        self.channel = channel
+        self.needs = needs
+        self.head_start_s = head_start_s
+
+
+class Fate:
+    """How one call fared. Waits in seconds; `told_low_s`..`told_high_s` is what the caller was told on entering."""
+
+    __slots__ = ("abandoned", "answered", "call", "refused", "told_high_s", "told_low_s", "wait_s")
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.answered = False
+        self.abandoned = False
+        self.refused = False
+        self.wait_s = 0.0
+        self.told_low_s = -1.0  # -1: nothing was told
+        self.told_high_s = -1.0
+
+
+class Twin:
+    """One centre under a virtual clock. `answer_s`: how long an agent lets an offer ring; `tell` asks each waiting
+    caller's place on entering, as the live page does.
+    """
+
+    def __init__(
+        self, queues: Iterable[QueueRules], agents: Iterable[AgentProfile], answer_s: float = 0.0, tell: bool = True
+    ) -> None:
+        self._answer_s = answer_s
+        self._tell = tell
+        self._router = Router(journal=False)
+        self._events: list[tuple[float, int, int]] = []
+        self._waiting: dict[int, Fate] = {}
+        self._rung: dict[int, OfferContact] = {}
+        self._talks: dict[int, str] = {}  # call -> agent
+        for rules in queues:
+            self._router.handle(QueueSet(rules), 0.0)
+        for profile in agents:
+            self._router.handle(AgentSignedIn(profile), 0.0)
+            self._router.handle(AgentReady(profile.id), 0.0)
+
+    @property
+    def router(self) -> Router:
+        return self._router
+
+    def run(self, calls: Iterable[Call]) -> Iterator[Fate]:
+        """Play the calls, which come in order of time; a fate is yielded when the wait of its call is over."""
+        over: list[Fate] = []
+        number = 0
+        for call in calls:
+            self._play(call.at, over)
+            self._arrive(number, call, over)
+            number += 1
+            if over:
+                yield from over
+                over = []
+        self._play(float("inf"), over)
+        yield from over
+
+    def _play(self, end: float, over: list[Fate]) -> None:
+        """Let everything happen that happens before `end`."""
+        events = self._events
+        router = self._router
+        while True:
+            due = router.next_due()
+            if due is not None and due < end and (not events or due <= events[0][0]):
+                self._carry_out(router.handle(_TIME_PASSED, due), due, over)
+            elif events and events[0][0] < end:
+                at, kind, number = heapq.heappop(events)
+                self._happens(at, kind, number, over)
+            else:
+                return
+
+    def _arrive(self, number: int, call: Call, over: list[Fate]) -> None:
+        at = call.at
+        id = str(number)
+        fate = Fate(call)
+        self._waiting[number] = fate
+        event = ContactQueued(id, call.queue, call.channel, call.needs, frozenset(), call.head_start_s)
+        self._carry_out(self._router.handle(event, at), at, over)
+        if number not in self._waiting:
+            return
+        heapq.heappush(self._events, (at + call.patience_s, _GIVES_UP, number))
+        if self._tell:
+            place = self._router.place(id, at)
+            if place.wait_low_s is not None and place.wait_high_s is not None:
+                fate.told_low_s = place.wait_low_s
+                fate.told_high_s = place.wait_high_s
+
+    def _happens(self, at: float, kind: int, number: int, over: list[Fate]) -> None:
+        router = self._router
+        if kind == _GIVES_UP:
+            fate = self._waiting.pop(number, None)
+            if fate is None:
+                return  # answered long ago
+            fate.abandoned = True
+            fate.wait_s = at - fate.call.at
+            over.append(fate)
+            self._carry_out(router.handle(CallerHungUp(str(number)), at), at, over)
+        elif kind == _ENDS:
+            self._carry_out(router.handle(TalkEnded(str(number), self._talks[number]), at), at, over)
+        elif kind == _SAVED:
+            self._carry_out(router.handle(WrapUpDone(str(number), self._talks.pop(number)), at), at, over)
+        elif number in self._rung:
+            offer = self._rung[number]
+            if at >= offer.until - self._offer_s(number) + self._answer_s - 1e-6:  # not an earlier offer of this call
+                self._answer(offer, number, at, over)
+
+    def _offer_s(self, number: int) -> float:
+        view = self._router.queue(self._waiting[number].call.queue)
+        assert view is not None
+        return view.rules.offer_s
+
+    def _answer(self, offer: OfferContact, number: int, at: float, over: list[Fate]) -> None:
+        """The agent takes the offer: the wait is over, talk and writing-up follow."""
+        self._rung.pop(number, None)
+        fate = self._waiting.pop(number)
+        call = fate.call
+        self._router.handle(OfferAccepted(offer.contact, offer.agent, offer.offer), at)
+        fate.answered = True
+        fate.wait_s = at - call.at
+        over.append(fate)
+        self._talks[number] = offer.agent
+        heapq.heappush(self._events, (at + call.talk_s, _ENDS, number))
+        if call.wrap_up_s > 0.0:
+            heapq.heappush(self._events, (at + call.talk_s + call.wrap_up_s, _SAVED, number))
+
+    def _carry_out(self, commands: list[Command], at: float, over: list[Fate]) -> None:
+        for command in commands:
+            kind = type(command)
+            if kind is OfferContact:
+                assert isinstance(command, OfferContact)
+                number = int(command.contact)
+                if self._answer_s <= 0.0:
+                    self._answer(command, number, at, over)
+                else:
+                    self._rung[number] = command
+                    heapq.heappush(self._events, (at + self._answer_s, _ACCEPTS, number))
+            elif kind is WithdrawOffer:
+                assert isinstance(command, WithdrawOffer)
+                self._rung.pop(int(command.contact), None)
+            elif kind is EndContact:
+                assert isinstance(command, EndContact)
+                self._talks.pop(int(command.contact), None)
+            elif kind is RefuseContact:
+                assert isinstance(command, RefuseContact)
+                fate = self._waiting.pop(int(command.contact))
+                fate.refused = True
+                over.append(fate)
+
+
+def poisson_calls(queue: str, per_s: float, talk_s: float, patience_s: float, count: int, seed: int) -> Iterator[Call]:
+    """`count` calls of a Poisson stream with exponential talks and patiences (means in seconds): the M/M/s+M of the books."""
+    rng = random.Random(seed)
+    at = 0.0
+    for _ in range(count):
+        at += rng.expovariate(per_s)
+        yield Call(at, queue, rng.expovariate(1.0 / talk_s), rng.expovariate(1.0 / patience_s))

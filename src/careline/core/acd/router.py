@@ -927,6 +927,7 @@ class Router:
         self._lift(c)
         self._time(c, NEVER)
         del self._contacts[c.id]
+        c.entry = ()  # it names the contact itself: let both go at once, without the collector
         self._out.append(EndContact(c.id, cause))
 
     def _unwork(self, a: Agent, id: ContactId) -> None:

@@ -461,7 +461,7 @@ class Switchboard:
 
     async def _lock(self) -> bool:
         db = self._connection()
-        found = await (await db.execute("SELECT pg_try_advisory_lock(%s)", [journal.LOCK])).fetchone()
+        found = await (await db.execute("SELECT pg_try_advisory_lock(%s)", [journal.ACTIVE])).fetchone()
         self._backend = db.info.backend_pid
         return bool(found and found[0])
 
@@ -500,7 +500,7 @@ class Switchboard:
             "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid = %s"
             " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
             " AND classid = 0 AND objid = %s AND pid <> pg_backend_pid()",
-            [backend, journal.LOCK],
+            [backend, journal.ACTIVE],
         )
 
     async def _check_fence(self) -> None:

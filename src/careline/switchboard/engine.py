@@ -29,7 +29,6 @@ from careline.switchboard import journal
 from careline.switchboard.clock import SteadyClock, ticks
 from careline.switchboard.errors import Unavailable
 from careline.switchboard.facts import OutboxReader
-from careline.switchboard.presence import Reconciler
 
 PATIENCE_S = 60.0  # how long an event waits for a database that is away
 BATCH = 500  # most events in one commit
@@ -113,7 +112,6 @@ class Switchboard:
         self.stepped_down = asyncio.Event()
         self.router = Router()
         self.outbox = OutboxReader(self, dsn)
-        self.reconciler = Reconciler(self)
 
     # --- coming and going ---------------------------------------------------------------------------------
 
@@ -124,11 +122,9 @@ class Switchboard:
         self._tasks = [asyncio.create_task(self._write(), name="switchboard-writer")]
         self._arm()
         await self.outbox.start()
-        self.reconciler.start()
 
     async def stop(self) -> None:
         """Write what is waiting, then let go of the lock."""
-        await self.reconciler.stop()
         await self.outbox.stop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FAREWELL_S):

@@ -49,8 +49,10 @@ def server() -> Iterator[str]:
     from careline.app.postgres import SUPERUSER, Cluster
 
     with tempfile.TemporaryDirectory(prefix="careline-bench-") as folder:
-        os.chmod(folder, 0o755)  # the server runs as another user when we are root
-        cluster = Cluster(Home(Path(folder) / "home"))
+        Path(folder).chmod(0o711)  # the server runs as another user when we are root
+        home = Home(Path(folder) / "home")
+        home.prepare()
+        cluster = Cluster(home)
         cluster.start()
         try:
             yield cluster.url(SUPERUSER, "postgres")

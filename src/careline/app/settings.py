@@ -78,6 +78,7 @@ INSTALLED_APPS = [
     "careline.faces.desk",
     "careline.faces.boards",
     "careline.faces.portal",
+    "careline.faces.hall",
 ]
 
 MIDDLEWARE = [

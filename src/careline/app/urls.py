@@ -16,6 +16,7 @@ urlpatterns = [
     path("", include("careline.faces.desk.urls")),
     path("", include("careline.faces.boards.urls")),
     path("", include("careline.faces.portal.urls")),
+    path("", include("careline.faces.hall.urls")),
 ]
 
 handler400 = "careline.base.errors.pages.bad_request"

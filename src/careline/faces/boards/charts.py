@@ -37,6 +37,11 @@ class Line:
     at: float
     text: str
 
+    @property
+    def text_at(self) -> float:
+        """Where text beside a horizontal line stands, so that the line meets its middle."""
+        return self.at + 5
+
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
@@ -49,6 +54,10 @@ class Drawing:
     now_x: float | None
     now_label_before: bool  # the label stands left of the line, because right of it there is no room
     last: tuple[float, float, int] | None  # the newest whole quarter: x, y, contacts
+
+    @property
+    def now_label_x(self) -> float:
+        return (self.now_x or 0.0) + (-8 if self.now_label_before else 8)
 
 
 def quarter_of(hour: int, minute: int) -> int:

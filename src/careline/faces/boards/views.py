@@ -29,7 +29,7 @@ from careline.faces.boards.rules import last_four, safe_cell
 from careline.faces.boards.story import told
 from careline.faces.boards.wallscreen import leave_with, stays, wall_reader
 from careline.faces.shared import forget, page, shared
-from careline.switchboard.queries import agents_now, waiting_now
+from careline.switchboard.queries import Waiting, agents_now, waiting_now
 
 # What fits on 1920x1080. What is left out is counted, never silently dropped.
 WALL_GROUPS = {"talk": 24, "hold": 2, "ring": 2, "wrap": 7, "ready": 3, "away": 7, "train": 2}
@@ -103,7 +103,12 @@ def _figures(reader: Reader) -> dict[str, Any]:
 
 def _waiting(reader: Reader) -> dict[str, Any]:
     rows = shared(key_of(reader, "waiting"), lambda: waiting_now(reader, 100))
-    return {"waiting": [(row, last_four(row.contact.caller.number)) for row in rows]}
+    return {"waiting": [(row, _digits(row)) for row in rows], "now": timezone.now()}
+
+
+def _digits(row: Waiting) -> str:
+    caller = getattr(row.contact, "caller", None)
+    return last_four(caller.number) if caller else ""
 
 
 def _lines(reader: Reader) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from careline.faces.boards.forms import FiltersForm
 from careline.faces.boards.rules import last_four, safe_cell
 from careline.faces.boards.story import told
 from careline.faces.boards.wallscreen import leave_with, stays, wall_reader
-from careline.faces.shared import forget, page, shared
+from careline.faces.shared import forget, page, shared, timezone_of
 from careline.switchboard.queries import Waiting, agents_now, waiting_now
 
 # What fits on 1920x1080. What is left out is counted, never silently dropped.
@@ -87,6 +87,7 @@ def _place(reader: Reader) -> dict[str, Any]:
         "may_see_queues": reader.may("queues.view"),
         "may_call": reader.may("calls.take"),
         "now": timezone.now(),
+        "timezone": timezone_of(reader),
     }
 
 

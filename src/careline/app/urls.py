@@ -14,6 +14,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("careline.faces.door.urls")),
     path("", include("careline.faces.desk.urls")),
+    path("", include("careline.faces.boards.urls")),
     path("", include("careline.faces.portal.urls")),
     path("", include("careline.faces.hall.urls")),
 ]

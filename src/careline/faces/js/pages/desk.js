@@ -252,7 +252,9 @@ function paintTitle(state, view) {
 
 function paintVideo() {
   const none = $("film-none");
-  if (none) none.hidden = body.dataset.media === "video";
+  const seen = $("remote-video");
+  if (none) none.hidden = seen.videoWidth > 0;
+  if (seen && !seen.onresize) seen.onresize = paintVideo;
 }
 
 function everySecond() {
@@ -477,7 +479,7 @@ function addText(line) {
   words.textContent = line.text;
   item.append(head, words);
   list.append(item);
-  item.scrollIntoView({ block: "end" });
+  list.scrollTop = list.scrollHeight;
 }
 
 // --- ticks: fetch that part again, not all desks in the same moment -------------------------------------------

@@ -1,4 +1,4 @@
-"""What faces that show figures have in common: who reads, in whose time, and one answer a second for all who may see it."""
+"""What faces that show figures have in common: who reads, in whose time, one answer a second for all who may see it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def timezone_of(reader: Reader) -> str:
 
 
 def shared(key: tuple[Any, ...], make: Callable[[], T], for_s: float = SHARED_S) -> T:
-    """The answer made less than `for_s` ago in this process, else a new one. While one thread makes it the others wait."""
+    """The answer made less than `for_s` ago in this process, else a new one; while one thread makes it others wait."""
     if (kept := _kept(key, for_s)) is not None:
         return kept[0]
     with _lock:

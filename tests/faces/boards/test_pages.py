@@ -24,7 +24,9 @@ def text(response) -> str:
 
 def queries(go) -> int:
     shared.forget()
-    with CaptureQueriesContext(connection, ) as taken:
+    with CaptureQueriesContext(
+        connection,
+    ) as taken:
         assert go().status_code == 200
     return len(taken)
 
@@ -93,9 +95,7 @@ def test_lists_cost_the_same_at_one_and_at_three(signed_in, clinic, now, path):
     assert queries(lambda: client.get(path)) == one
 
 
-@pytest.mark.parametrize(
-    "name", ["figures", "alerts", "queues", "agents", "recovery", "day", "waiting", "lines"]
-)
+@pytest.mark.parametrize("name", ["figures", "alerts", "queues", "agents", "recovery", "day", "waiting", "lines"])
 def test_a_tick_fetches_the_part_the_page_was_made_of(signed_in, clinic, now, name):
     clinic.waiting(now)
     client = signed_in()

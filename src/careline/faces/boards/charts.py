@@ -81,7 +81,9 @@ def draw(today: Mapping[int, Quarter], before: Mapping[int, Quarter], now: int |
         return round(FLOOR - (FLOOR - TOP) * count / most, 1)
 
     whole = now if now is not None else end  # the running quarter is not drawn: it would always look like a fall
-    points = [(x(q + 0.5), y(today.get(q, Quarter()).offered)) for q in range(first, whole) if today and q >= min(today)]
+    points = [
+        (x(q + 0.5), y(today.get(q, Quarter()).offered)) for q in range(first, whole) if today and q >= min(today)
+    ]
     then = [(x(q + 0.5), y(before.get(q, Quarter()).offered)) for q in range(first, end)] if before else []
     newest = (*points[-1], today.get(whole - 1, Quarter()).offered) if points else None
     now_x = x(now + 0.5) if now is not None else None

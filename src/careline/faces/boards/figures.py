@@ -1,4 +1,4 @@
-"""What the boards show, gathered. Every count is the report's own (oversight.insight); every "now" is the router's state.
+"""What the boards show, gathered. Every count is the report's own (oversight.insight), every "now" the router's.
 
 All screens of one place ask as the place, not as the person before them, so that they agree to the last contact.
 """
@@ -13,9 +13,8 @@ from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from careline.base.accounts.rights import Reader
 from careline.care.contacts.models import AgentInterval
@@ -49,7 +48,7 @@ BEHIND_S = 10.0  # a ledger read later than this is said as a warning
 
 
 def place_of(reader: Reader) -> Reader:
-    """The reader's place without the person: what everyone posted there sees alike, and what is cached for all of them."""
+    """The reader's place without the person: what everyone posted there sees alike, cached for all of them."""
     return dataclasses.replace(reader, user_id=NOBODY, posting_id=NOBODY)
 
 

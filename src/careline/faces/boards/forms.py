@@ -46,7 +46,9 @@ class FiltersForm(forms.Form):
         self._zone = ZoneInfo(timezone_of(reader))
         self._offer("line", [(str(row.pk), row.name) for row in lines(reader)])
         self._offer("queue", [(str(row.pk), row.name) for row in queues(reader)])
-        self._offer("site", [(str(row.pk), row.name) for row in covered(reader, Site.objects.order_by("name"), site="id")])
+        self._offer(
+            "site", [(str(row.pk), row.name) for row in covered(reader, Site.objects.order_by("name"), site="id")]
+        )
         self._offer("topic", [(str(row.pk), str(row)) for row in topics(reader.organisation_id)])
         self._offer("agent", [(str(row.pk), row.get_full_name() or row.username) for row in _staff(reader)])
         if not reader.may("patients.search"):

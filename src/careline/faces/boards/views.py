@@ -252,7 +252,7 @@ def _done() -> HttpResponse:
     return HttpResponse(status=204, headers={"HX-Trigger": "careline:done"})
 
 
-# --- the list of contacts ----------------------------------------------------------------------------------------------
+# --- the list of contacts ---------------------------------------------------------------------------------------
 
 
 @require_safe
@@ -316,4 +316,3 @@ def contact(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpRespo
     card = contact_card(reader, contact_id)
     context = {"card": card, "steps": told(card.story), "earlier": history(reader, contact_id, limit=5)}
     return render(request, "boards/contact_card.html", context)
-

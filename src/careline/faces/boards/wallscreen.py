@@ -1,7 +1,7 @@
-"""A screen on a wall: nobody touches it, so its session locks; it may be told to stay and show the board alone.
+"""A screen on a wall: nobody touches it, so its session locks. It may be told to stay and show the board alone.
 
-The permission is a signed cookie for /board/ that names a posting. It shows nothing but the board (no patient, last four
-digits only), and ends when the posting does.
+The permission is a signed cookie for /board/ that names a posting. It shows nothing but the board (no patient, last
+four digits only), and ends when the posting does.
 """
 
 from __future__ import annotations

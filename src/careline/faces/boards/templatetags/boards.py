@@ -9,8 +9,10 @@ import phonenumbers
 from django import template
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
-from django.utils.translation import pgettext
+from django.utils.translation import get_language, pgettext
 
+from careline.care.patients.models import Patient
+from careline.core import names
 from careline.faces.boards.rules import last_four
 
 register = template.Library()
@@ -83,6 +85,14 @@ def phone(e164: str) -> str:
     except phonenumbers.NumberParseException:
         return e164
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+
+
+@register.filter
+def patient_name(patient: Patient) -> str:
+    """In the order the reader's language has."""
+    return names.display_name(
+        patient.family_name, patient.given_name, patient.middle_name, language=get_language() or "en"
+    )
 
 
 @register.filter

@@ -115,6 +115,7 @@ class Router:
         self._agents: dict[AgentId, Agent] = {}
         self._queues: dict[QueueId, Queue] = {}
         self._traits: dict[tuple[Any, ...], Traits] = {}
+        self._traits_of: list[Traits] = []  # by their id
         self._group_count = 0
         self._timers: list[tuple[float, int, str, str]] = []
         self._ringing: dict[ContactId, Contact] = {}
@@ -361,7 +362,8 @@ class Router:
         for target in q.overflowing:
             target.sources.pop(q.id, None)
         q.overflowing = ()
-        q.ratios = tuple((self._queue(o.to), o.ratio) for o in q.rules.overflow if o.ratio is not None)
+        ratios = {o.to: o.ratio for o in q.rules.overflow if o.ratio is not None and o.to != q.id}
+        q.ratios = tuple((self._queue(to), ratio) for to, ratio in ratios.items())
 
     # --- events: agents -----------------------------------------------------------------------------------
 
@@ -925,6 +927,7 @@ class Router:
         self._lift(c)
         self._time(c, NEVER)
         del self._contacts[c.id]
+        c.entry = ()  # it names the contact itself: let both go at once, without the collector
         self._out.append(EndContact(c.id, cause))
 
     def _unwork(self, a: Agent, id: ContactId) -> None:
@@ -1070,7 +1073,9 @@ class Router:
             if overflow.after_s is not None:
                 at = c.entered_at + overflow.after_s
                 if at <= now:
-                    serving.append(self._queue(overflow.to))
+                    target = self._queue(overflow.to)
+                    if target not in serving:
+                        serving.append(target)
                 elif at < due:
                     due = at
         group = self._group(c, q, serving, by)
@@ -1174,6 +1179,7 @@ class Router:
         traits = self._traits.get(key)
         if traits is None:
             traits = self._traits[key] = Traits(len(self._traits), dict(profile.skills), channels)
+            self._traits_of.append(traits)
         a.traits = traits
         a.qs = [self._queue(id) for id in sorted(profile.queues)]
         ready = a.presence is _READY
@@ -1325,10 +1331,7 @@ class Router:
                     suits = group.suits(traits)
                 if not suits:
                     continue
-                if partly or entry[4].declined:
-                    best = self._earlier(a, group, best, partly)
-                else:
-                    best = entry
+                best = self._earlier(a, group, best, partly) if partly or entry[4].declined else entry
             if q.sources:
                 best = self._best_of_sources(a, q, best, partly)
         for c in a.exclusive.values():
@@ -1395,7 +1398,7 @@ class Router:
                     continue
                 suits = group.fits.get(traits_id)
                 if suits is None:
-                    suits = group.suits(heap[0][5].traits)
+                    suits = group.suits(self._traits_of[traits_id])
                 if not suits:
                     continue
                 free = self._first_free(heap, c)

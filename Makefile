@@ -1,19 +1,60 @@
 # Two commands matter: `make demo` and `make test`. The rest serves them.
-.PHONY: setup setup-test lock
-PY := .venv/bin/python
+.PHONY: demo test test-15 setup setup-test check lock
+BIN := .venv/bin
+PY := $(BIN)/python
+INSTALL := $(BIN)/uv pip install --quiet --python $(PY)
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header
+EXTRAS := --extra embedded --extra insight --extra demo
 
-.venv/bin/uv:
-	python3 -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check uv
+# Where the system has certificates, trust those, as pip does: a hospital's proxy may have its own.
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
+export UV_SYSTEM_CERTS ?= true
+endif
 
-setup: .venv/bin/uv locks/demo.txt
-	.venv/bin/uv pip install --quiet --python $(PY) -r locks/demo.txt
-	.venv/bin/uv pip install --quiet --python $(PY) --no-deps -e .
+demo: setup
+	@exec $(BIN)/careline demo --with-parent
 
-setup-test: .venv/bin/uv locks/test.txt
-	.venv/bin/uv pip install --quiet --python $(PY) -r locks/test.txt
-	.venv/bin/uv pip install --quiet --python $(PY) --no-deps -e .
+# The whole suite runs against the PostgreSQL of the wheel, what uses the database also against a PostgreSQL 15 of the system.
+test:
+	@$(MAKE) --no-print-directory setup-test
+	@$(PY) tests/needs.py --install
+	@$(MAKE) --no-print-directory check test-15
+	CARELINE_POSTGRES=wheel $(BIN)/pytest
 
-lock: .venv/bin/uv
-	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header --extra embedded --extra insight --extra demo pyproject.toml -o locks/demo.txt
-	.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header --extra embedded --extra insight --extra demo --group dev pyproject.toml -o locks/test.txt
+test-15:
+	@bin=$$($(PY) tests/needs.py --postgres-15); \
+	if [ -n "$$bin" ]; then \
+	  echo "The database tests against PostgreSQL 15 ($$bin):" && \
+	  env -u DATABASE_URL CARELINE_POSTGRES="$$bin" $(BIN)/pytest -q -m database; \
+	else \
+	  echo "This system has no PostgreSQL 15: the database tests run against the wheel's version only."; \
+	fi
+
+check:
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+setup: $(BIN)/.setup
+setup-test: $(BIN)/.setup-test
+
+$(BIN)/uv:
+	@echo "Making .venv ..."
+	@python3 -m venv .venv
+	@$(PY) -m pip install --quiet --disable-pip-version-check uv
+
+$(BIN)/.setup: locks/demo.txt pyproject.toml | $(BIN)/uv
+	@echo "Installing Careline (the first time takes about a minute) ..."
+	@$(INSTALL) -r locks/demo.txt
+	@$(INSTALL) --no-deps -e .
+	@touch $@
+
+$(BIN)/.setup-test: locks/test.txt pyproject.toml | $(BIN)/uv
+	@echo "Installing Careline and what its tests need ..."
+	@$(INSTALL) -r locks/test.txt
+	@$(INSTALL) --no-deps -e .
+	@touch $@ $(BIN)/.setup
+
+lock: $(BIN)/uv
+	$(COMPILE) $(EXTRAS) pyproject.toml -o locks/demo.txt
+	$(COMPILE) $(EXTRAS) --group dev pyproject.toml -o locks/test.txt

@@ -1,12 +1,15 @@
-"""Settings of the whole system. Everything that differs between sites comes from the environment (docs/reference/settings.md)."""
+"""Settings of the whole system. What differs between sites comes from the environment (docs/reference/settings.md)."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg.conninfo
 from csp.constants import NONE, SELF
+
+from careline.app import logs
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -45,9 +48,10 @@ ALLOWED_HOSTS = os.environ.get("CARELINE_HOSTS", "127.0.0.1,localhost,[::1]").sp
 CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("CARELINE_ORIGINS", "").split(",") if o]
 LIVE_URL = os.environ.get("CARELINE_LIVE_URL", "http://127.0.0.1:8002")  # where web pokes the live process
 FILES_DIR = Path(os.environ.get("CARELINE_FILES", "/nonexistent"))
+POLICY_DIR = os.environ.get("CARELINE_POLICIES", "")  # folder of <network code>.toml: what a site makes stricter
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "careline.base.accounts.admin_config.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -72,10 +76,13 @@ INSTALLED_APPS = [
     "careline.switchboard",
     "careline.oversight.insight",
     "careline.faces.desk",
+    "careline.faces.boards",
     "careline.faces.portal",
+    "careline.faces.hall",
 ]
 
 MIDDLEWARE = [
+    "careline.app.middleware.RequestLog",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -84,9 +91,11 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "careline.base.accounts.middleware.WorkMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "careline.base.errors.middleware.RefusalMiddleware",
 ]
 
 ROOT_URLCONF = "careline.app.urls"
@@ -113,21 +122,77 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     "allauth.account.auth_backends.AuthenticationBackend",
 ]
+_VALIDATORS = "django.contrib.auth.password_validation"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+    {"NAME": f"{_VALIDATORS}.UserAttributeSimilarityValidator"},
+    {"NAME": f"{_VALIDATORS}.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": f"{_VALIDATORS}.CommonPasswordValidator"},
 ]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",  # one count for all processes, and no other server
+        "LOCATION": "careline_cache",
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
+    }
+}
+CSRF_FAILURE_VIEW = "careline.base.errors.pages.csrf_failed"
+
+ACCOUNT_ADAPTER = "careline.base.accounts.adapters.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = True  # a shift, as SESSION_COOKIE_AGE says; nobody is asked
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
+# A whole contact centre comes from one address and signs in at eight: names are guarded closely, addresses loosely.
+ACCOUNT_RATE_LIMITS = {"login": "600/m/ip", "login_failed": "100/m/ip,5/5m/key"}
+ACCOUNT_FORMS = {
+    "login": "careline.base.accounts.forms.LoginForm",
+    "change_password": "careline.base.accounts.forms.ChangePasswordForm",
+    "reauthenticate": "careline.base.accounts.forms.ReauthenticateForm",
+}
+ALLAUTH_TRUSTED_PROXY_COUNT = 1  # the front; the web process itself listens on the loopback only
+MFA_ADAPTER = "careline.base.accounts.adapters.MFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RATE_LIMITS = {"webauthn_login": "600/m/ip"}
+MFA_TOTP_TOLERANCE = 1  # a phone's clock may be half a minute off
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_FORMS = {
+    "authenticate": "careline.base.accounts.forms.CodeForm",
+    "reauthenticate": "careline.base.accounts.forms.CodeAgainForm",
+    "activate_totp": "careline.base.accounts.forms.ActivateTOTPForm",
+    "add_webauthn": "careline.base.accounts.forms.AddWebAuthnForm",
+    "edit_webauthn": "careline.base.accounts.forms.EditWebAuthnForm",
+}
+SECOND_FACTOR = os.environ.get("CARELINE_SECOND_FACTOR", "off" if DEMO else "administrators")
+SOCIALACCOUNT_ADAPTER = "careline.base.accounts.adapters.SocialAccountAdapter"
+SOCIALACCOUNT_STORE_TOKENS = False
+OIDC_URL = os.environ.get("CARELINE_OIDC_URL", "")
+OIDC_PAGE = os.environ.get("CARELINE_OIDC_PAGE", OIDC_URL)  # where people sign in, when that is another host
+OIDC_USERNAME_CLAIM = os.environ.get("CARELINE_OIDC_USERNAME_CLAIM", "preferred_username")
+SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, object]] = {
+    "openid_connect": {
+        "OAUTH_PKCE_ENABLED": True,
+        "SCOPE": ["openid", "profile"],
+        "APPS": [
+            {
+                "provider_id": "house",
+                "name": os.environ.get("CARELINE_OIDC_NAME", "OpenID"),
+                "client_id": os.environ.get("CARELINE_OIDC_CLIENT", "careline"),
+                "secret": os.environ.get("CARELINE_OIDC_SECRET", ""),
+                "settings": {"server_url": OIDC_URL},
+            }
+        ]
+        if OIDC_URL
+        else [],
+    }
+}
 LOGIN_URL = "account_login"
-LOGIN_REDIRECT_URL = "/"
+LOGIN_REDIRECT_URL = "door:home"
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("uk", "Українська"), ("ru", "Русский"), ("pl", "Polski"), ("zh-hans", "中文"), ("en", "English")]
@@ -139,15 +204,31 @@ TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [PACKAGE / "faces" / "static"]
 STATIC_ROOT = os.environ.get("CARELINE_STATIC", str(PACKAGE / "static_collected"))
-WHITENOISE_USE_FINDERS = True
+WHITENOISE_USE_FINDERS = "CARELINE_STATIC" not in os.environ
 WHITENOISE_AUTOREFRESH = False
 
-SESSION_COOKIE_AGE = 12 * 3600  # a shift; idle ends sooner (base.accounts)
+# Under the supervisor files carry their content in their names, and browsers keep them for good.
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+        if "CARELINE_STATIC" in os.environ
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+
+SESSION_COOKIE_AGE = 12 * 3600  # a shift
+SESSION_IDLE_S = 60 * int(
+    os.environ.get("CARELINE_IDLE_MINUTES", "15")
+)  # untouched for so long: locked (base.accounts)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = TLS
 CSRF_COOKIE_SECURE = TLS
 CSRF_COOKIE_SAMESITE = "Lax"
+# web listens on this machine only, and Caddy in front of it says who asks and how.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+ALLAUTH_TRUSTED_PROXY_COUNT = 1
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -160,8 +241,12 @@ CONTENT_SECURITY_POLICY = {
         "media-src": [SELF, "blob:"],
         "connect-src": [SELF],
         "frame-ancestors": [NONE],
-        "form-action": [SELF],
+        # Signing in through the house's identity provider posts here and is sent there.
+        "form-action": [SELF, *(f"{page.scheme}://{page.netloc}" for page in [urlsplit(OIDC_PAGE)] if OIDC_PAGE)],
         "base-uri": [NONE],
         "object-src": [NONE],
     }
 }
+
+logs.configure()
+LOGGING = logs.configuration()

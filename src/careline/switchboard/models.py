@@ -10,5 +10,6 @@ class Fence(models.Model):
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     number = models.BigIntegerField(default=0)
+    commits = models.BigIntegerField(default=0)  # of this holder: tells whether an interrupted commit came through
     taken_at = models.DateTimeField(null=True)
     holder = models.CharField(max_length=120, blank=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -30,10 +31,16 @@ class User(AbstractUser):
     employer = models.ForeignKey(Organisation, models.PROTECT, null=True, blank=True, verbose_name=_("employer"))
     language = models.CharField(_("language of the screens"), max_length=8, default="en")
     simulated = models.BooleanField(default=False, editable=False)  # a colleague of the demo
+    # Somebody else knows the password: it must be replaced before anything else is done.
+    must_change_password = models.BooleanField(_("must change the password"), default=False)
 
     class Meta(AbstractUser.Meta):  # type: ignore[name-defined,misc]
-        verbose_name = _("staff member")
-        verbose_name_plural = _("staff")
+        verbose_name = _("staff member")  # type: ignore[assignment]
+        verbose_name_plural = _("staff")  # type: ignore[assignment]
+
+    def __str__(self) -> str:
+        name = " ".join(part for part in (self.last_name, self.first_name) if part)
+        return f"{name} ({self.username})" if name else self.username
 
 
 class Posting(models.Model):
@@ -54,3 +61,25 @@ class Posting(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_role_display()}, {self.site or self.organisation}"
+
+    def clean(self) -> None:
+        if self.valid_to and self.valid_from and self.valid_to < self.valid_from:
+            raise ValidationError({"valid_to": _("A posting cannot end before it begins.")})
+        if self.site and self.organisation_id and self.site.organisation_id != self.organisation_id:
+            raise ValidationError({"site": _("This site belongs to another organisation.")})
+
+
+class WorkSession(models.Model):
+    """When the person behind a session last did something. Apart from the session's own row, so that the web and the
+    live process can both renew it without overwriting what the other one keeps there."""
+
+    session_key = models.CharField(max_length=40, primary_key=True)
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    seen_at = models.DateTimeField(db_index=True)
+
+
+class RateMark(models.Model):
+    """How far ahead of the clock one limited thing has run (base.limits). Ages by itself."""
+
+    key = models.CharField(max_length=64, primary_key=True)  # a hash: it may stand for an address or a number
+    free_at = models.DateTimeField(db_index=True)

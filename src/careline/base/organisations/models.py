@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
-from django.db import models
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.db.models import Value
+from django.db.models.functions import Concat, Substr
 from django.utils.translation import gettext_lazy as _
 
 from careline.base.ids import uuid7
@@ -41,9 +44,24 @@ class Organisation(models.Model):
         verbose_name = _("organisation")
         verbose_name_plural = _("organisations")
 
+    def clean(self) -> None:
+        if self.parent and not self._state.adding and self.parent.path.startswith(self._path_before()):
+            raise ValidationError({"parent": _("An organisation cannot stand below itself.")})
+
     def save(self, *args, **kwargs) -> None:
-        self.path = f"{self.parent.path if self.parent else ''}{self.code}/"
-        super().save(*args, **kwargs)
+        """Keeps `path`, here and in everything below: postings follow an organisation that is moved or renamed."""
+        with transaction.atomic():
+            before = "" if self._state.adding else self._path_before(lock=True)
+            self.path = f"{self.parent.path if self.parent else ''}{self.code}/"
+            super().save(*args, **kwargs)
+            if before and before != self.path:
+                below = Organisation.objects.filter(path__startswith=before).exclude(pk=self.pk)
+                below.update(path=Concat(Value(self.path), Substr("path", len(before) + 1)))
+
+    def _path_before(self, lock: bool = False) -> str:
+        """The path as the database has it; locked by a move, so that two of them do not cross."""
+        rows = Organisation.objects.select_for_update() if lock else Organisation.objects.all()
+        return rows.values_list("path", flat=True).get(pk=self.pk)
 
     def __str__(self) -> str:
         return self.name

@@ -18,7 +18,7 @@ from careline.care.patients.models import Patient
 
 
 class Xid8Field(models.Field):
-    """PostgreSQL's xid8; filled by the database with the writing transaction's id."""
+    """PostgreSQL's xid8. Of the first migration only: positions have taken its place (docs/decisions/0050)."""
 
     def db_type(self, connection) -> str:
         return "xid8"
@@ -28,7 +28,8 @@ class Stream(models.TextChoices):
     ROUTING = "routing"  # written only by the switchboard
     RECORD = "record"  # written by actions, under the contact's lock
     AGENT = "agent"  # presence and work of one agent, written only by the switchboard
-    QUEUE = "queue"  # rules, closing, reordering: written only by the switchboard
+    QUEUE = "queue"  # rules, opening and closing: written only by the switchboard
+    CLOCK = "clock"  # time passing, where it changed something: written only by the switchboard
 
 
 class LedgerRow(models.Model):
@@ -42,14 +43,12 @@ class LedgerRow(models.Model):
     at = models.DateTimeField()
     data = models.JSONField(default=dict)
     key = models.CharField(max_length=80, null=True)  # idempotency: the same key is written once
-    xid = Xid8Field(db_default=models.Func(function="pg_current_xact_id", output_field=Xid8Field()))
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["subject", "stream", "seq"], name="ledger_stream"),
             models.UniqueConstraint(fields=["key"], name="ledger_key", condition=models.Q(key__isnull=False)),
         ]
-        indexes = [models.Index(fields=["xid", "position"])]
 
 
 class Contact(models.Model):
@@ -75,6 +74,7 @@ class Contact(models.Model):
     language = models.CharField(max_length=8)
     simulated = models.BooleanField(default=False)
     started_at = models.DateTimeField()
+    place = models.CharField(max_length=120, blank=True)  # of a walk-in: the hall, a floor, a window
     token_hash = models.CharField(max_length=64, blank=True)  # sha256 of the patient's one-contact token
 
 
@@ -151,6 +151,10 @@ class ContactSummary(models.Model):
     callback_asked_at = models.DateTimeField(null=True)
     agent = models.ForeignKey(User, models.DO_NOTHING, null=True, db_constraint=False, related_name="+")
     recovered_by = models.UUIDField(null=True)  # the later contact that reached a caller who gave up
+    recovered_at = models.DateTimeField(null=True)
+    recovery_attempts = models.PositiveSmallIntegerField(default=0)  # calls back that reached nobody
+    recovery_tried_at = models.DateTimeField(null=True)
+    undone = models.BooleanField(default=False)  # logged by mistake and taken back; counts nowhere
     rating = models.PositiveSmallIntegerField(null=True)
 
     class Meta:
@@ -158,13 +162,19 @@ class ContactSummary(models.Model):
             models.Index(fields=["organisation_id", "-started_at"]),
             models.Index(fields=["agent", "-started_at"]),
             models.Index(fields=["queue", "-started_at"]),
+            models.Index(fields=["-started_at", "-contact"], name="summary_latest"),
+            models.Index(
+                fields=["-ended_at"],
+                name="summary_to_recover",
+                condition=models.Q(cause__in=["abandoned", "lost", "callback_failed"], recovered_by=None),
+            ),
         ]
 
 
 class AgentInterval(models.Model):
     """Projection: what an agent did from when to when (offline, ready, ringing, talking, hold, wrap_up, paused)."""
 
-    id = models.BigAutoField(primary_key=True)
+    id = models.BigIntegerField(primary_key=True)  # the ledger position that began it
     agent_id = models.UUIDField()
     state = models.CharField(max_length=10)
     reason = models.CharField(max_length=40, blank=True)
@@ -177,11 +187,28 @@ class AgentInterval(models.Model):
         indexes = [models.Index(fields=["agent_id", "started_at"]), models.Index(fields=["started_at"])]
 
 
+class AgentFold(models.Model):
+    """Projection: where the folding of one agent's intervals stands, so that it can go on from here."""
+
+    agent_id = models.UUIDField(primary_key=True)
+    state = models.JSONField()
+
+
 class ProjectionCursor(models.Model):
-    """How far a projection has read: every row of transactions below `xid` is in it."""
+    """How far a projection has read: every row up to `position` is in it."""
 
     name = models.CharField(max_length=40, primary_key=True)
-    xid = models.BigIntegerField(default=0)
+    position = models.BigIntegerField(default=0)
+    at = models.DateTimeField(null=True)  # the time of the last row read, to be shown
+
+
+class ReasonText(models.Model):
+    """What a supervisor wrote as the reason, where it is more than a code. Erasable; the ledger holds its id."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    subject = models.UUIDField(db_index=True)  # the contact, agent or queue
+    at = models.DateTimeField()
+    text = models.CharField(max_length=500)
 
 
 class LiveState(models.Model):
@@ -206,3 +233,16 @@ class UnwellAlert(models.Model):
     seen_at = models.DateTimeField(null=True)
     come_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
     come_at = models.DateTimeField(null=True)
+
+
+class ContactDraft(models.Model):
+    """What is written during the talk and not recorded yet. Erasable; goes along with a transfer."""
+
+    contact = models.OneToOneField(Contact, models.CASCADE, primary_key=True, related_name="draft")
+    by = models.UUIDField(null=True)
+    caller_name = models.CharField(max_length=200, blank=True)
+    relation = models.CharField(max_length=12, blank=True)
+    topic = models.CharField(max_length=36, blank=True)  # an id: a draft refers to nothing
+    outcome = models.CharField(max_length=30, blank=True)
+    note = models.TextField(blank=True)
+    changed_at = models.DateTimeField(auto_now=True)

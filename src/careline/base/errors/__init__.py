@@ -23,6 +23,14 @@ class CareError(Exception):
         return str(self.message) % self.values if self.values else str(self.message)
 
 
+class TooMany(CareError):
+    """Too much in too short a time. `retry_after_s`: when it is worth trying again, in whole seconds."""
+
+    code = "too_many"
+    message = _("That was too much in too short a time. Wait a minute and try again.")
+    status = 429
+
+
 class NotAllowed(CareError):
     code = "not_allowed"
     message = _("Your role does not allow this.")

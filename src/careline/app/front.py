@@ -1,0 +1,182 @@
+"""The front door: Caddy gives browsers one address, and hands each request to web or live."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import shutil
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from careline.app.failures import NoFront, PortTaken
+
+# `/live/poke` is for the web process only, and figures of the machine are no one's outside it.
+CADDYFILE = """\
+{{
+	admin off
+	persist_config off
+	auto_https disable_redirects
+	skip_install_trust
+	grace_period 1s
+	default_sni {sni}
+	storage file_system "{storage}"
+	log default {{
+		output stderr
+		format json
+		level WARN
+	}}
+}}
+{addresses} {{
+	bind {bind}
+	{tls}
+	header {{
+		-Server
+		X-Content-Type-Options nosniff
+		Referrer-Policy same-origin
+		Cross-Origin-Opener-Policy same-origin
+		Cross-Origin-Resource-Policy same-origin
+		Permissions-Policy "microphone=(self), camera=(self), geolocation=(), payment=(), usb=()"
+		?Content-Security-Policy "default-src 'none'; frame-ancestors 'none'"
+	}}
+	@inside path /live/poke /metrics /live/metrics
+	handle @inside {{
+		respond 404
+	}}
+	handle /live/* {{
+		request_body {{
+			max_size 1MB
+		}}
+		reverse_proxy 127.0.0.1:{live} {{
+			flush_interval -1
+			lb_try_duration 3s
+			lb_try_interval 100ms
+		}}
+	}}
+	handle {{
+		encode zstd gzip
+		request_body {{
+			max_size 256MB
+		}}
+		reverse_proxy 127.0.0.1:{web} {{
+			lb_try_duration 5s
+			lb_try_interval 100ms
+		}}
+	}}
+	handle_errors 502 503 504 {{
+		header Retry-After 5
+		respond "Careline is starting again. Please try once more in a few seconds." 503
+	}}
+}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where everything listens. `hosts` are the names and numbers browsers may use in LAN mode."""
+
+    port: int
+    web: int
+    live: int
+    lan: bool = False
+    hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
+    certificate: tuple[str, str] | None = None  # files: certificate chain, key
+
+    @classmethod
+    def from_environment(cls) -> Addresses:
+        """PORT, CARELINE_WEB_PORT, CARELINE_LIVE_PORT, LAN, CARELINE_HOSTS, CARELINE_TLS_CERT, CARELINE_TLS_KEY.
+
+        web and live follow PORT, so that two installations on one machine need two settings, not six.
+        """
+        port = int(os.environ.get("PORT", "8000"))
+        base = port if port > 1023 else 8000
+        certificate = (os.environ.get("CARELINE_TLS_CERT", ""), os.environ.get("CARELINE_TLS_KEY", ""))
+        lan = os.environ.get("LAN", "") in {"1", "true", "yes"} or all(certificate)
+        given = [host.strip() for host in os.environ.get("CARELINE_HOSTS", "").split(",") if host.strip()]
+        own = [*local_names(), "localhost", "127.0.0.1"] if lan else ["127.0.0.1", "localhost", "[::1]"]
+        return cls(
+            port=port,
+            web=int(os.environ.get("CARELINE_WEB_PORT", base + 1)),
+            live=int(os.environ.get("CARELINE_LIVE_PORT", base + 2)),
+            lan=lan,
+            hosts=tuple(dict.fromkeys([*given, *own])),
+            certificate=certificate if all(certificate) else None,
+        )
+
+    @property
+    def url(self) -> str:
+        """What a person types into a browser."""
+        host = self.hosts[0] if self.lan else "127.0.0.1"
+        scheme, usual = ("https", 443) if self.lan else ("http", 80)
+        return f"{scheme}://{host}" + ("" if self.port == usual else f":{self.port}")
+
+    def refuse_taken(self) -> None:
+        """Raises PortTaken, naming the setting that moves us out of the way."""
+        for port, setting in ((self.port, "PORT"), (self.web, "CARELINE_WEB_PORT"), (self.live, "CARELINE_LIVE_PORT")):
+            host = "0.0.0.0" if self.lan and port == self.port else "127.0.0.1"  # noqa: S104
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((host, port))
+                except OSError:
+                    raise PortTaken(port=port, host=host, setting=setting) from None
+
+
+def local_names() -> list[str]:
+    """How others in the network can call this machine: the address it would send from, and its name."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # sends nothing: it only asks which of our addresses would be used
+            address = [probe.getsockname()[0]]
+        except OSError:
+            address = []
+    return [*address, socket.gethostname().lower()]
+
+
+def caddy() -> str:
+    """The system's Caddy, else the one of the pinned wheel. Raises NoFront."""
+    beside = Path(sys.executable).with_name("caddy")
+    found = shutil.which("caddy") or (str(beside) if beside.exists() else None)
+    if found is None:
+        raise NoFront
+    return found
+
+
+def caddyfile(addresses: Addresses, storage: Path) -> str:
+    """Caddy's whole configuration for these addresses."""
+    if not addresses.lan:
+        shown, tls = f"http://:{addresses.port}", ""
+    else:
+        shown = ", ".join(f"https://{host}:{addresses.port}" for host in addresses.hosts)
+        tls = "tls " + (
+            " ".join(f'"{path}"' for path in addresses.certificate) if addresses.certificate else "internal"
+        )
+    return CADDYFILE.format(
+        addresses=shown,
+        bind="0.0.0.0" if addresses.lan else "127.0.0.1",  # noqa: S104
+        tls=tls,
+        sni=addresses.hosts[0],
+        storage=storage,
+        live=addresses.live,
+        web=addresses.web,
+    )
+
+
+def answers(port: int) -> bool:
+    """Does anyone accept connections on that port of this machine?"""
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def healthy(port: int) -> bool:
+    """Does the web process there say that it runs?"""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=0.5)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

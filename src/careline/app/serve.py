@@ -1,0 +1,290 @@
+"""`careline serve` and `careline demo`: the whole of Careline under one supervisor, on one address."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from logging import config as logging_config
+from pathlib import Path
+from typing import Any
+from unicodedata import east_asian_width
+
+import psycopg
+import structlog
+
+from careline.app import front, logs
+from careline.app.failures import DatabaseAway, PreparingFailed, StartFailed
+from careline.app.parent import parent_stopping
+from careline.app.places import PACKAGE, Home, default_home, private_write
+from careline.app.postgres import Cluster
+from careline.app.supervisor import Command, Database, Signals, Supervisor, end_leftovers
+
+log = structlog.get_logger("careline.serve")
+
+READY_S = 180.0
+DATABASE_S = 60.0
+
+
+@dataclass
+class Service:
+    """One run of Careline: what `serve` and `demo` put together."""
+
+    home: Home
+    addresses: front.Addresses
+    signals: Signals
+    demo: bool = False
+    quiet: bool = False  # children speak into files, for a person who watches the terminal
+
+    def run(self) -> None:
+        self.home.prepare()
+        with self.home.claimed():
+            if ended := end_leftovers(self.register):
+                log.warning("leftovers_ended", children=ended)
+            self.addresses.refuse_taken()
+            supervisor = Supervisor(self.signals, self.register)
+            try:
+                self._start(supervisor)
+                supervisor.run()
+            finally:
+                supervisor.stop()
+
+    @property
+    def register(self) -> Path:
+        return self.home.run / "children.json"
+
+    def _start(self, supervisor: Supervisor) -> None:
+        began = time.monotonic()
+        environment = self._environment(self._database(supervisor))
+        if self.signals.stop_asked():
+            return
+        report = self._prepared(environment)
+        if report is None:
+            return
+        for child in self._children(environment, report["commands"]):
+            supervisor.add(child)
+        supervisor.wait_all_ready(READY_S)
+        if not self.signals.stop_asked():
+            self._welcome(report["sign_ins"], time.monotonic() - began)
+
+    def _database(self, supervisor: Supervisor) -> str:
+        """The URL of a database that answers: the given one, else our own, started now."""
+        if given := os.environ.get("DATABASE_URL"):
+            self._await(given)
+            return given
+        port = os.environ.get("CARELINE_POSTGRES_PORT")
+        cluster = Cluster(self.home, port=int(port) if port else None)
+        if cluster.major is None:
+            self._say("making the database ...")
+        cluster.check()
+        database = Database(cluster)
+        database.start()
+        assert cluster.process is not None
+        supervisor.add(database, running_pid=cluster.process.pid)
+        cluster.wait_ready(stopped=self.signals.stop_asked)
+        if not self.signals.stop_asked():
+            cluster.furnish()
+        return cluster.url()
+
+    def _await(self, url: str) -> None:
+        deadline = time.monotonic() + DATABASE_S
+        while not self.signals.stop_asked():
+            try:
+                psycopg.connect(url, connect_timeout=3).close()
+                return
+            except psycopg.OperationalError as error:
+                if time.monotonic() > deadline:
+                    raise DatabaseAway(reason=str(error).strip().splitlines()[-1]) from None
+                self.signals.wait(1.0)
+
+    def _environment(self, database_url: str) -> dict[str, str]:
+        at, keys = self.addresses, self.home.keys()
+        metrics = self.home.run / "metrics"
+        shutil.rmtree(metrics, ignore_errors=True)
+        metrics.mkdir(mode=0o700)
+        return {
+            **os.environ,
+            "DATABASE_URL": database_url,
+            "CARELINE_SECRET_KEY": os.environ.get("CARELINE_SECRET_KEY") or keys["secret_key"],
+            "CARELINE_FILES": os.environ.get("CARELINE_FILES") or str(self.home.files),
+            "CARELINE_STATIC": str(self.home.static),
+            "CARELINE_DEMO": "1" if self.demo else os.environ.get("CARELINE_DEMO", ""),
+            "CARELINE_WEB_WORKERS": os.environ.get("CARELINE_WEB_WORKERS") or self._workers(),
+            "CARELINE_TLS": "1" if at.lan else os.environ.get("CARELINE_TLS", ""),
+            "CARELINE_HOSTS": ",".join(at.hosts),
+            "CARELINE_LIVE_PORT": str(at.live),
+            "CARELINE_LIVE_URL": f"http://127.0.0.1:{at.live}",
+            "CARELINE_URL": at.url,
+            "PORT": str(at.port),
+            "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _workers(self) -> str:
+        """A demo has few readers and should start fast; a centre uses its cores."""
+        return "1" if self.demo else str(min(4, os.cpu_count() or 1))
+
+    def _prepared(self, environment: dict[str, str]) -> dict[str, Any] | None:
+        """What `prepare` reports; from the last time when nothing changed since. None when asked to stop meanwhile."""
+        file = self.home.run / "prepared.json"
+        state = self._state(environment["DATABASE_URL"])
+        with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
+            last: dict[str, Any] = json.loads(file.read_text())
+            if last["state"] == state:
+                return last
+        if not self._prepare(environment, file):
+            return None
+        report: dict[str, Any] = json.loads(file.read_text())
+        report["state"] = self._state(environment["DATABASE_URL"])
+        private_write(file, json.dumps(report))
+        return report
+
+    def _state(self, database_url: str) -> list[object]:
+        """Changes whenever there may be something to prepare: with the program and with the database's schema."""
+        with psycopg.connect(database_url) as connection:
+            known = connection.execute("SELECT to_regclass('django_migrations')::text").fetchone()
+            query = "SELECT count(*), max(applied)::text FROM django_migrations"
+            applied = connection.execute(query).fetchone() if known and known[0] else None
+        return [fingerprint(PACKAGE), list(applied or ()), self.demo, self.home.static.exists()]
+
+    def _prepare(self, environment: dict[str, str], report: Path) -> bool:
+        """Runs `prepare`; False when we were asked to stop meanwhile. Raises PreparingFailed."""
+        command = [sys.executable, "-m", "careline.app.prepare", "--report", str(report)]
+        process = subprocess.Popen(
+            [*command, *(["--demo"] if self.demo else [])],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        while process.poll() is None:
+            if self.signals.stop_asked():
+                process.terminate()
+                process.wait()
+                return False
+            self.signals.wait(0.2)
+        if process.returncode:
+            raise PreparingFailed
+        return True
+
+    def _children(self, environment: dict[str, str], commands: list[str]) -> Iterator[Command]:
+        at = self.addresses
+        yield self._child(
+            "web", web_command(at.web, environment["CARELINE_WEB_WORKERS"]), environment, lambda: front.healthy(at.web)
+        )
+        if importlib.util.find_spec("careline.app.live"):
+            yield self._child("live", careline("live"), environment, lambda: front.answers(at.live))
+        if self.demo and "demo_traffic" in commands:
+            yield self._child("demo-traffic", careline("demo-traffic"), environment)
+        private_write(self.home.run / "Caddyfile", front.caddyfile(at, self.home.root / "caddy"))
+        caddy = [front.caddy(), "run", "--adapter", "caddyfile", "--config", str(self.home.run / "Caddyfile")]
+        yield self._child("front", caddy, environment, lambda: front.answers(at.port))
+
+    def _child(
+        self, name: str, command: list[str], environment: dict[str, str], ready: Callable[[], bool] = lambda: True
+    ) -> Command:
+        log_file = self.home.logs / f"{name}.log" if self.quiet else None
+        return Command(name, command, environment, ready, log_file)
+
+    def _welcome(self, sign_ins: list[list[str]], took_s: float) -> None:
+        log.info("ready", url=self.addresses.url, took_s=round(took_s, 1), home=str(self.home.root))
+        if not self.quiet:
+            return
+        self._say("")
+        self._say(f"Careline answers on {self.addresses.url}  (after {took_s:.1f} s; Ctrl-C stops it)")
+        if sign_ins:
+            self._say(sign_in_table(sign_ins))
+        if self.addresses.lan and not self.addresses.certificate:
+            root = self.home.root / "caddy" / "pki" / "authorities" / "local" / "root.crt"
+            self._say(f"Telephones trust it once they have this certificate: {root}")
+        self._say(f"Logs: {self.home.logs}")
+
+    def _say(self, text: str) -> None:
+        if self.quiet:
+            with contextlib.suppress(OSError):  # the terminal may be gone: that is no reason to stop
+                print(text, flush=True)
+
+
+def web_command(port: int, workers: str) -> list[str]:
+    """granian, with as many threads in each worker as CARELINE_WEB_THREADS says."""
+    threads = os.environ.get("CARELINE_WEB_THREADS", "4")
+    options = ["--interface", "wsgi", "--http", "1", "--no-ws", "--host", "127.0.0.1", "--port", str(port)]
+    options += ["--workers", workers, "--blocking-threads", threads, "--respawn-failed-workers"]
+    options += ["--respawn-interval", "0.2", "--workers-kill-timeout", "1", "--log-level", "warning"]
+    return [sys.executable, "-m", "granian", *options, "careline.app.wsgi:application"]
+
+
+def fingerprint(folder: Path) -> str:
+    """Changes with any file of the program and with the version of Django under it."""
+    seen = hashlib.sha256(metadata.version("django").encode())
+    for path in sorted(folder.rglob("*")):
+        if path.suffix not in {".pyc", ".mo"} and path.is_file():
+            stat = path.stat()
+            seen.update(f"{path} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return seen.hexdigest()
+
+
+def careline(*words: str) -> list[str]:
+    return [sys.executable, "-m", "careline.app.cli", *words]
+
+
+def sign_in_table(sign_ins: list[list[str]]) -> str:
+    """Who may sign in, a line for each role and a column for each network, under the passwords they use."""
+    networks = list(dict.fromkeys(network for network, *_ in sign_ins))
+    names = {(network, role): user for network, role, user, _ in reversed(sign_ins)}
+    roles = list(dict.fromkeys(role for _, role, *_ in sign_ins))
+    rows = [[role, *(names.get((network, role), "") for network in networks)] for role in roles]
+    passwords = " or ".join(dict.fromkeys(password for *_, password in sign_ins))
+    return f"Sign in with the password {passwords} as\n" + table(["", *networks], rows)
+
+
+def table(heads: list[str], rows: list[list[str]]) -> str:
+    """Columns for a terminal, wide enough for their longest entry; a Chinese character takes two cells."""
+    lines = [heads, *rows]
+    widths = [max(cells(line[column]) for line in lines) for column in range(len(heads))]
+    padded = (map(pad, line, widths) for line in lines)
+    return "\n".join("  " + "  ".join(line).rstrip() for line in padded)
+
+
+def pad(text: str, width: int) -> str:
+    return text + " " * (width - cells(text))
+
+
+def cells(text: str) -> int:
+    return sum(2 if east_asian_width(sign) in "WF" else 1 for sign in text)
+
+
+def listen() -> None:
+    """Logging for the supervisor, which runs without Django."""
+    logs.configure()
+    logging_config.dictConfig(logs.configuration())
+
+
+def main(name: str, arguments: list[str]) -> int:
+    described = "Everything on one address, with sample networks." if name == "demo" else "Everything on one address."
+    parser = argparse.ArgumentParser(prog=f"careline {name}", description=described)
+    parser.add_argument("--with-parent", action="store_true", help="stop when the program that started this one stops")
+    chosen = parser.parse_args(arguments)
+    if name == "demo":
+        os.environ.setdefault("CARELINE_LOG", "plain")
+        os.environ.setdefault("CARELINE_LOG_LEVEL", "WARNING")
+    listen()
+    signals = Signals(also=parent_stopping() if chosen.with_parent else lambda: False)
+    demo = name == "demo"
+    service = Service(Home(default_home()), front.Addresses.from_environment(), signals, demo=demo, quiet=demo)
+    try:
+        service.run()
+    except StartFailed:
+        if signals.stop_asked():
+            return 0
+        raise
+    return 0

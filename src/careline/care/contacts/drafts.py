@@ -1,0 +1,55 @@
+"""Drafts: what an operator has written and not recorded. Saved while they type, so that nothing typed is ever lost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from django.db import transaction
+
+from careline.base.accounts.rights import Reader
+from careline.base.errors import NotFound
+from careline.care.contacts.models import CallerDetails, Contact, ContactDraft
+from careline.care.contacts.queries import may_see
+from careline.care.contacts.rules import Outcome
+
+FIELDS = ("caller_name", "relation", "topic", "outcome", "note")
+
+
+def draft_of(contact: Contact) -> ContactDraft:
+    """The contact's draft; before the first word an unsaved one that holds what is known of the caller."""
+    draft = ContactDraft.objects.filter(contact=contact).first()
+    if draft is not None:
+        return draft
+    caller = CallerDetails.objects.filter(contact=contact).first()
+    if caller is None:
+        return ContactDraft(contact=contact)
+    return ContactDraft(contact=contact, caller_name=caller.name, relation=caller.relation, note=caller.note)
+
+
+@transaction.atomic
+def save_draft(reader: Reader, contact_id: UUID | str, fields: Mapping[str, str]) -> ContactDraft:
+    """Keeps what is typed so far; what `fields` does not name stays. Codes that do not exist are dropped.
+
+    Raises NotAllowed, NotFound.
+    """
+    reader.require("contacts.record")
+    contact = Contact.objects.select_for_update().filter(pk=contact_id).first()
+    if contact is None or not may_see(reader, contact):
+        raise NotFound
+    draft = draft_of(contact)
+    draft.by = reader.user_id
+    for name in FIELDS:
+        if name in fields:
+            setattr(draft, name, _clean(name, str(fields[name])))
+    draft.save()
+    return draft
+
+
+def _clean(name: str, value: str) -> str:
+    value = value.strip()
+    if name == "relation" and value not in CallerDetails.Relation.values:
+        return ""
+    if name == "outcome" and value not in Outcome.values:
+        return ""
+    return value[: {"caller_name": 200, "topic": 36, "note": 4000}.get(name, 30)]

@@ -1,0 +1,460 @@
+"""The desk's addresses. Each checks who asks, asks one room below, and renders one part of the screen."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render, resolve_url
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.views.decorators.http import require_GET, require_POST, require_safe
+
+from careline.base.accounts.models import Posting
+from careline.base.accounts.rights import Reader, postings_now, reader_of
+from careline.base.errors import CareError, NotFound
+from careline.base.ids import uuid7
+from careline.care.contacts import actions as contacts
+from careline.care.contacts.drafts import draft_of, save_draft
+from careline.care.contacts.errors import OutcomeUnknown
+from careline.care.contacts.models import CallerDetails
+from careline.care.contacts.queries import Card, contact_card, history, today
+from careline.care.directory.queries import notices_now
+from careline.care.patients.actions import create_patient
+from careline.care.patients.queries import candidates_for_number, open_patient, search_patients
+from careline.faces.desk import cards
+from careline.faces.desk.forms import NewPatientForm, RecordForm
+from careline.faces.desk.parts import part, same_for, shared, timezone_of
+from careline.faces.desk.rules import DENSITIES, THEMES, home_of, outcomes_for
+from careline.faces.desk.screens import screens_for
+from careline.faces.desk.texts import PAUSES, density_names, island_texts, theme_names
+from careline.switchboard.queries import queue_now, waiting_now
+
+NO_CONTACT = UUID(int=0)
+A_YEAR_S = 365 * 24 * 3600
+
+# --- the shell ---------------------------------------------------------------------------------------------
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """ "/": to the page of one's role; a stranger to the door."""
+    if not request.user.is_authenticated:
+        return HttpResponseRedirect(resolve_url(settings.LOGIN_URL))
+    return HttpResponseRedirect(reverse(home_of(reader_of(request).role)))
+
+
+@require_safe
+@part()
+def shell(request: HttpRequest, reader: Reader) -> HttpResponse:
+    posting = Posting.objects.select_related("organisation", "site").get(pk=reader.posting_id)
+    context = {
+        "takes_calls": reader.may("calls.take"),
+        "may_search": reader.may("patients.search"),
+        "screens": screens_for(reader),
+        "pauses": PAUSES,
+        "me": _short_name(request.user),
+        "me_full": request.user.get_full_name() or request.user.get_username(),
+        "posting": f"{posting.get_role_display()}, {posting.site or posting.organisation}",
+        "may_switch": len(postings_now(request.user)) > 1,
+        "timezone": timezone_of(reader),
+        "themes": theme_names(),
+        "theme": request.COOKIES.get("careline_theme", "auto"),
+        "densities": density_names(),
+        "density": request.COOKIES.get("careline_density", "regular"),
+        "languages": settings.LANGUAGES,
+        "language": get_language(),
+        "texts": island_texts(),
+        "no_contact": NO_CONTACT,
+        "today": today(reader),
+        "queue": _queue_now(reader),
+    }
+    return render(request, "desk/shell.html", context)
+
+
+def _short_name(user: Any) -> str:
+    if user.last_name and user.first_name and get_language() != "zh-hans":
+        return f"{user.last_name} {user.first_name[0]}."
+    return user.get_full_name() or user.get_username()
+
+
+@require_safe
+@part()
+def signed_in(request: HttpRequest, reader: Reader) -> HttpResponse:
+    """Where one signs in again beside a running talk: says so to the desk's own tab."""
+    return render(request, "desk/signed_in.html")
+
+
+@require_POST
+@part()
+def preferences(request: HttpRequest, reader: Reader) -> HttpResponse:
+    """Theme and density belong to the screen one sits at, the language to the person."""
+    response = HttpResponse(status=204)
+    for name, allowed in (("theme", THEMES), ("density", DENSITIES)):
+        if (value := request.POST.get(name)) in allowed:
+            response.set_cookie(
+                f"careline_{name}", value, max_age=A_YEAR_S, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE
+            )
+    language = request.POST.get("language", "")
+    if language in dict(settings.LANGUAGES):
+        request.user.language = language
+        request.user.save(update_fields=["language"])
+        response.set_cookie(
+            settings.LANGUAGE_COOKIE_NAME,
+            language,
+            max_age=A_YEAR_S,
+            samesite="Lax",
+            secure=settings.SESSION_COOKIE_SECURE,
+        )
+    return response
+
+
+# --- idle, and the parts a tick fetches again ----------------------------------------------------------------
+
+
+@require_GET
+@part()
+def idle(request: HttpRequest, reader: Reader) -> HttpResponse:
+    context = _waiting(reader) | _lines(reader) | _tasks(reader) | _notices(reader)
+    context |= {
+        "takes_calls": reader.may("calls.take"),
+        "today": today(reader),
+        "colleagues": shared(same_for(reader, "colleagues"), lambda: cards.colleagues(reader)),
+        "asks": shared(same_for(reader, "asks"), lambda: cards.asks_today(reader), for_s=15.0),
+    }
+    return render(request, "desk/idle.html", context)
+
+
+@require_GET
+@part()
+def today_part(request: HttpRequest, reader: Reader) -> HttpResponse:
+    return render(request, "desk/today.html", {"today": today(reader)})
+
+
+@require_GET
+@part()
+def mine_part(request: HttpRequest, reader: Reader) -> HttpResponse:
+    return render(request, "desk/mine.html", {"today": today(reader)})
+
+
+@require_GET
+@part("contacts.view")
+def queue_now_part(request: HttpRequest, reader: Reader) -> HttpResponse:
+    return render(request, "desk/queue_now.html", {"queue": _queue_now(reader)})
+
+
+@require_GET
+@part("contacts.view")
+def queue_part(request: HttpRequest, reader: Reader) -> HttpResponse:
+    return render(request, "desk/queue.html", _waiting(reader) | {"oob": True})
+
+
+@require_GET
+@part("contacts.view")
+def lines_part(request: HttpRequest, reader: Reader) -> HttpResponse:
+    return render(request, "desk/lines.html", _lines(reader))
+
+
+@require_GET
+@part("contacts.view")
+def tasks_part(request: HttpRequest, reader: Reader) -> HttpResponse:
+    return render(request, "desk/tasks.html", _tasks(reader) | {"oob": True})
+
+
+@require_GET
+@part()
+def notices_part(request: HttpRequest, reader: Reader) -> HttpResponse:
+    return render(request, "desk/notices.html", _notices(reader))
+
+
+@require_GET
+@part("contacts.view")
+def colleagues_part(request: HttpRequest, reader: Reader) -> HttpResponse:
+    colleagues = shared(same_for(reader, "colleagues"), lambda: cards.colleagues(reader))
+    return render(request, "desk/colleagues.html", {"colleagues": colleagues})
+
+
+def _queue_now(reader: Reader) -> Any:
+    if not reader.may("contacts.view"):
+        return None
+    return shared(same_for(reader, "queue_now"), lambda: queue_now(reader))
+
+
+def _waiting(reader: Reader) -> dict[str, Any]:
+    if not reader.may("contacts.view"):
+        return {"waiting": [], "queue": None}
+    rows = shared(same_for(reader, "waiting"), lambda: cards.next_up(waiting_now(reader)))
+    return {"waiting": rows, "queue": _queue_now(reader)}
+
+
+def _lines(reader: Reader) -> dict[str, Any]:
+    return {"lines": shared(same_for(reader, "lines"), lambda: cards.line_rows(reader))}
+
+
+def _tasks(reader: Reader) -> dict[str, Any]:
+    tasks = cards.tasks_of(reader) if reader.may("contacts.view") else []
+    return {"tasks": tasks, "tasks_late": sum(task.late for task in tasks)}
+
+
+def _notices(reader: Reader) -> dict[str, Any]:
+    return {
+        "notices": shared(
+            same_for(reader, "notices"),
+            lambda: notices_now(reader.organisation_id, timezone.now(), site_id=reader.site_id),
+        )
+    }
+
+
+# --- a contact: offered, in talk, written up -----------------------------------------------------------------
+
+
+@require_GET
+@part("calls.take")
+def offer(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
+    """What one sees before the answer: for which line, who it may be, why, and what to say first."""
+    card = contact_card(reader, contact_id)
+    context = _seen(request, reader, card)
+    template = "desk/offer_strip.html" if request.GET.get("strip") else "desk/offer.html"
+    return render(request, template, context)
+
+
+@require_GET
+@part("contacts.record")
+def contact(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
+    """The screen of one contact, from the first word to the saved outcome."""
+    card = contact_card(reader, contact_id)
+    context = _seen(request, reader, card) | _dock(card, reader)
+    context |= {
+        "choosing": True,
+        "may_create": reader.may("patients.change"),
+        "texts_said": cards.said(card.texts),
+        "targets": shared((*same_for(reader, "targets"), reader.user_id), lambda: cards.targets(reader)),
+        "relations": CallerDetails.Relation.choices,
+        "usual_s": shared(("usual", reader.user_id), lambda: today(reader).handle_s, for_s=60.0),
+    }
+    return render(request, "desk/contact.html", context)
+
+
+@require_GET
+@part("contacts.record")
+def before(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
+    card = contact_card(reader, contact_id, look=False)
+    return render(request, "desk/before.html", _seen(request, reader, card, look=False))
+
+
+@require_GET
+@part("contacts.record")
+def facts(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
+    card = contact_card(reader, contact_id, look=False)
+    return render(request, "desk/facts.html", _seen(request, reader, card, look=False))
+
+
+@require_GET
+@part("calls.take")
+def targets(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
+    found = shared((*same_for(reader, "targets"), reader.user_id), lambda: cards.targets(reader))
+    return render(request, "desk/targets.html", {"targets": found})
+
+
+@require_POST
+@part("contacts.record")
+def emergency(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
+    """F9: danger to life. The event `EmergencyFlagged` on the contact's record; the supervisor's screen ticks."""
+    contacts.flag_emergency(reader, contact_id, key=_key(request), on=bool(request.POST.get("on")))
+    card = contact_card(reader, contact_id, look=False)
+    response = render(request, "desk/red_flag.html", _seen(request, reader, card, look=False))
+    response["HX-Trigger"] = "careline:contact"
+    return response
+
+
+@require_POST
+@part("contacts.record")
+def draft(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
+    saved = save_draft(reader, contact_id, _typed(request))
+    return render(request, "desk/drafted.html", {"drafted_at": saved.changed_at})
+
+
+@require_POST
+@part("contacts.record")
+def record(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
+    """Topic, outcome, caller, patients and note, once for each key; in wrap-up the next contact may come."""
+    form = RecordForm(request.POST)
+    try:
+        if not form.is_valid() or not form.cleaned_data["outcome"]:
+            raise OutcomeUnknown
+        said = form.cleaned_data
+        card = contact_card(reader, contact_id, look=False)
+        contacts.record_outcome(
+            reader,
+            contact_id,
+            key=str(said["key"]),
+            topic_id=said["topic"],
+            outcome=said["outcome"],
+            patient_ids=[patient.pk for patient in card.patients],
+            caller={"name": said["caller_name"], "relation": said["relation"]},
+            note=said["note"],
+            next=said["next"],
+        )
+    except CareError as refusal:
+        save_draft(reader, contact_id, _typed(request))
+        card = contact_card(reader, contact_id, look=False)
+        context = _dock(card, reader) | {"refusal": {"code": refusal.code, "message": str(refusal)}}
+        return render(
+            request, "desk/dock.html", context | _seen(request, reader, card, look=False), status=refusal.status
+        )
+    save_draft(reader, contact_id, _typed(request))
+    card = contact_card(reader, contact_id, look=False)
+    context = (
+        _dock(card, reader) | {"saved": True, "saved_at": timezone.now()} | _seen(request, reader, card, look=False)
+    )
+    response = render(request, "desk/dock.html", context)
+    response["HX-Trigger"] = json.dumps({"careline:recorded": {"contact": str(contact_id)}})
+    return response
+
+
+def _typed(request: HttpRequest) -> dict[str, str]:
+    fields = {name: request.POST.get(name, "") for name in ("caller_name", "relation", "note")}
+    chosen = {name: request.POST.get(name) or request.POST.get(f"{name}_more", "") for name in ("topic", "outcome")}
+    return fields | chosen
+
+
+def _seen(request: HttpRequest, reader: Reader, card: Card, *, look: bool = True) -> dict[str, Any]:
+    """What every part about a contact shows: the card, its earlier contacts, its opened patients."""
+    past = history(reader, card.contact.pk)
+    caller = _caller_so_far(card)
+    may_search = reader.may("patients.search")
+    candidates = (
+        candidates_for_number(reader, caller.number)
+        if look and caller.number and may_search and not card.patients
+        else []
+    )
+    people = (
+        [open_patient(reader, patient.pk, reason="contact") for patient in card.patients] if look and may_search else []
+    )
+    return {
+        "card": cards.call_card(card, past, candidates, caller, request.user.first_name),
+        "history": [cards.past_of(row) for row in past],
+        "patients": [cards.person(reader, each) for each in people],
+        "flag_key": uuid7(),
+        "may_unflag": True,
+    }
+
+
+def _caller_so_far(card: Card) -> CallerDetails:
+    """The caller as known, with what the draft says of them. Never saved."""
+    known, draft = card.caller or CallerDetails(contact=card.contact), draft_of(card.contact)
+    return CallerDetails(contact=card.contact, number=known.number, name=draft.caller_name, relation=draft.relation)
+
+
+def _dock(card: Card, reader: Reader) -> dict[str, Any]:
+    draft = draft_of(card.contact)
+    proposed = str(card.asked_topic.pk) if card.asked_topic else ""
+    recorded = card.summary.recorded_at if card.summary else None
+    if not draft.topic and card.topic:
+        draft.topic = str(card.topic.pk)
+    if not draft.outcome and card.summary:
+        draft.outcome = card.summary.outcome
+    first, others = outcomes_for(card.contact.channel)
+    chips, more = cards.topics_of(card.contact.organisation_id, [draft.topic, proposed])
+    return {
+        "draft": draft,
+        "drafted_at": draft.changed_at,
+        "saved": recorded is not None,
+        "saved_at": recorded,
+        "key": uuid7(),
+        "proposed": proposed,
+        "topics_first": chips,
+        "topics_more": more,
+        "outcomes_first": first,
+        "outcomes_more": others,
+    }
+
+
+def _key(request: HttpRequest) -> str:
+    try:
+        return str(UUID(request.POST.get("key", "")))
+    except ValueError as error:
+        raise NotFound from error
+
+
+# --- patients of a contact -----------------------------------------------------------------------------------
+
+
+@require_POST
+@part("patients.search")
+def search(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
+    """By POST: what is looked for is personal, and an address is written into logs."""
+    text = request.POST.get("text", "").strip()
+    hits = [cards.found(hit) for hit in search_patients(reader, text, limit=12)] if text else []
+    context = {"text": text, "hits": hits, "card": {"id": contact_id}, "may_create": reader.may("patients.change")}
+    return render(request, "desk/hits.html", context)
+
+
+@require_POST
+@part("contacts.record", "patients.search")
+def choose(request: HttpRequest, reader: Reader, contact_id: UUID, patient_id: UUID) -> HttpResponse:
+    return _chosen(request, reader, contact_id, add=patient_id)
+
+
+@require_POST
+@part("contacts.record", "patients.search")
+def unchoose(request: HttpRequest, reader: Reader, contact_id: UUID, patient_id: UUID) -> HttpResponse:
+    return _chosen(request, reader, contact_id, remove=patient_id)
+
+
+@part("contacts.record", "patients.search", "patients.change")
+def new_patient(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
+    """A record made while the caller waits: the names, the birth date, the number they call from."""
+    card = contact_card(reader, contact_id, look=False)
+    if request.method != "POST":
+        form = NewPatientForm(initial={"phone": card.caller.number if card.caller else ""})
+        return render(request, "desk/new_patient.html", {"form": form, "card": card.contact})
+    form = NewPatientForm(request.POST)
+    if form.is_valid():
+        fields = dict(form.cleaned_data)
+        phone = fields.pop("phone")
+        try:
+            made = create_patient(
+                reader, phones=[phone] if phone else [], organisation=None, language=card.contact.language, **fields
+            )
+        except CareError as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            response = _chosen(request, reader, contact_id, add=made.pk)
+            response["HX-Retarget"], response["HX-Reswap"] = "#who", "outerHTML"
+            return response
+    return render(request, "desk/new_patient.html", {"form": form, "card": card.contact}, status=422)
+
+
+def _chosen(
+    request: HttpRequest, reader: Reader, contact_id: UUID, *, add: UUID | None = None, remove: UUID | None = None
+) -> HttpResponse:
+    card = contact_card(reader, contact_id, look=False)
+    wanted = [patient.pk for patient in card.patients if patient.pk != remove]
+    contacts.link_patients(reader, contact_id, [*wanted, add] if add else wanted)
+    card = contact_card(reader, contact_id, look=False)
+    response = render(request, "desk/who.html", _seen(request, reader, card) | {"choosing": True, "named": True})
+    response["HX-Trigger-After-Swap"] = "careline:patients"
+    return response
+
+
+# --- looking somebody up without a contact ---------------------------------------------------------------------
+
+
+@require_POST
+@part("patients.search")
+def lookup(request: HttpRequest, reader: Reader) -> HttpResponse:
+    text = request.POST.get("text", "").strip()
+    hits = [cards.found(hit) for hit in search_patients(reader, text)] if text else []
+    return render(request, "desk/hits.html", {"text": text, "hits": hits})
+
+
+@require_POST
+@part("patients.search")
+def open_record(request: HttpRequest, reader: Reader, patient_id: UUID) -> HttpResponse:
+    patient = open_patient(reader, patient_id, reason="looked up")
+    return render(request, "desk/patient.html", {"patient": cards.person(reader, patient), "patients": [patient]})

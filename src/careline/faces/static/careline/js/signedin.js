@@ -1,0 +1,1 @@
+(()=>{new BroadcastChannel("careline-desk").postMessage({what:"signed-in"});})();

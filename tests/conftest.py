@@ -1,0 +1,73 @@
+"""What every test stands on: a PostgreSQL of the session's own, property-test profiles, and nothing missing."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+from django.conf import settings
+
+from careline.app.places import Home
+from careline.app.postgres import Cluster
+from careline.app.settings import database
+from tests import needs
+
+hypothesis.settings.register_profile("dev", max_examples=50, deadline=None)
+hypothesis.settings.register_profile("ci", max_examples=200, deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "dev")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "database: uses the database (set by itself); run against PostgreSQL 15 too")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if lacking := needs.missing():
+        pytest.exit(needs.complaint(lacking), returncode=pytest.ExitCode.USAGE_ERROR)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks as `database` what asks for it, the journeys apart: those start a whole system of their own."""
+    for item in items:
+        asks = item.get_closest_marker("django_db") or "django_db_setup" in getattr(item, "fixturenames", ())
+        if asks and "journeys" not in item.path.parts:
+            item.add_marker("database")
+
+
+@pytest.fixture(scope="session")
+def database_url() -> Iterator[str]:
+    """The server the tests use: DATABASE_URL, else one started for this session in a temporary folder."""
+    if given := os.environ.get("DATABASE_URL"):
+        yield given
+        return
+    with tempfile.TemporaryDirectory(prefix="careline-test-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)  # as root, the server runs as a user who must be able to enter
+        home = Home(Path(folder) / "home")
+        home.prepare()
+        cluster = Cluster(home, durable=False)
+        cluster.start()
+        os.environ["DATABASE_URL"] = cluster.url()
+        try:
+            yield cluster.url()
+        finally:
+            del os.environ["DATABASE_URL"]
+            cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(database_url: str) -> None:
+    """Points Django at that server. Settings were read before there was one, so they change in place."""
+    settings.DATABASE_URL = database_url
+    settings.DATABASES["default"].update(database(database_url))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of the browser for `playwright.chromium.launch(executable_path=...)`."""
+    found = needs.chromium()
+    assert found, "Chromium is missing"  # the session would not have started
+    return found

@@ -190,6 +190,9 @@ class Service:
         private_write(self.home.run / "Caddyfile", front.caddyfile(at, self.home.root / "caddy"))
         caddy = [front.caddy(), "run", "--adapter", "caddyfile", "--config", str(self.home.run / "Caddyfile")]
         yield self._child("front", caddy, environment, lambda: front.answers(at.port))
+        # Last, so that nobody waits for it: a second live process, loaded and ready, which takes over within a second.
+        if importlib.util.find_spec("careline.app.live"):
+            yield self._child("live-standby", careline("live"), environment)
 
     def _child(
         self, name: str, command: list[str], environment: dict[str, str], ready: Callable[[], bool] = lambda: True

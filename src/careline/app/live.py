@@ -56,9 +56,12 @@ async def serve(host: str, port: int, *, sockets: list[socket.socket] | None = N
 
     from careline.faces.live.app import build
     from careline.switchboard.engine import Switchboard
+    from careline.switchboard.projector import Projector
 
     switchboard = Switchboard(settings.DATABASE_URL, holder=f"{socket.gethostname()}:{os.getpid()}")
     app, live = build(switchboard, patience=patience())
+    projector = Projector(switchboard)
+    projector.listen(live.board.ticks.projected)
     config = uvicorn.Config(
         app,
         host=host,
@@ -80,7 +83,7 @@ async def serve(host: str, port: int, *, sockets: list[socket.socket] | None = N
     waits = [serving, asyncio.create_task(told_to_stop.wait())]
     code = 0
     try:
-        activating = asyncio.create_task(_take_over(switchboard, live))
+        activating = asyncio.create_task(_take_over(switchboard, live, projector))
         done, _ = await asyncio.wait([*waits, activating], return_when=asyncio.FIRST_COMPLETED)
         if activating in done:
             await activating
@@ -96,12 +99,15 @@ async def serve(host: str, port: int, *, sockets: list[socket.socket] | None = N
         await asyncio.gather(*waits[:1], return_exceptions=True)
         waits[1].cancel()
         await switchboard.stop()
+        if activating.done():
+            await projector.stop()
     return code
 
 
-async def _take_over(switchboard: Any, live: Any) -> None:
+async def _take_over(switchboard: Any, live: Any, projector: Any) -> None:
     await switchboard.start()
     await live.start()
+    projector.start()
     gc.collect()
     gc.freeze()  # what is here now stays: no pauses to look through it
     log.info("active", fence=switchboard.fence)

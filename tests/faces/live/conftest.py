@@ -103,13 +103,13 @@ class MemorySwitchboard:
 
 
 QUICK = Patience(
-    page_gone_s=0.05,
-    desk_gone_s=0.05,
+    page_gone_s=0.6,
+    desk_gone_s=0.3,
     desk_left_s=0.1,
-    restart_s=0.3,
-    ring_s=0.1,
+    restart_s=5.0,
+    ring_s=0.3,
     ring_again_s=60.0,
-    calls=Rate(burst=10, per_minute=60),
+    calls=Rate(burst=10, per_minute=0.01),
 )
 
 
@@ -317,12 +317,12 @@ async def running(switchboard) -> AsyncIterator[Running]:
         yield each
 
 
-async def in_db(function: Callable[..., Any], *args: Any) -> Any:
+async def in_db(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """The database beside the event loop, with a connection that is closed again."""
 
     def call() -> Any:
         try:
-            return function(*args)
+            return function(*args, **kwargs)
         finally:
             connections.close_all()
 

@@ -47,13 +47,10 @@ class Rows(forms.MultiWidget):
 
 class WeekRows(Rows):
     def __init__(self) -> None:
-        box = {"size": 40, "placeholder": "08:00-12:00, 13:00-16:00"}
-        super().__init__([forms.TextInput(attrs=box) for _day in WEEKDAYS], list(WEEKDAYS))
+        super().__init__([forms.TextInput({"size": 40}) for _day in WEEKDAYS], list(WEEKDAYS))
 
     def decompress(self, value: Any) -> list[str]:
-        if not isinstance(value, list) or len(value) != 7:
-            return [""] * 7
-        return [_day_text(day) for day in value]
+        return [""] * len(WEEKDAYS)  # a week that is stored comes as rows already: see WeekField.prepare_value
 
 
 class WeekField(forms.MultiValueField):
@@ -64,6 +61,14 @@ class WeekField(forms.MultiValueField):
     def __init__(self, **kwargs: Any) -> None:
         fields = [forms.CharField(required=False, max_length=200) for _day in WEEKDAYS]
         super().__init__(fields=fields, require_all_fields=False, required=False, **kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        """What is stored as rows of text; rows that were typed stay as they are."""
+        stored = isinstance(value, list) and all(isinstance(day, list) for day in value)
+        return [_day_text(day) for day in value] if stored else value
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.prepare_value(initial), data)
 
     def compress(self, rows: list[str]) -> list[list[list[str]]]:
         return [_valid(written_day, text, index) for index, text in enumerate(rows or [""] * 7)]
@@ -158,7 +163,11 @@ def _valid(read: Callable[..., Any], *values: Any) -> Any:
 
 class HoursForm(forms.ModelForm):
     week = WeekField(
-        label=_("Week"), help_text=_("Local time. Empty: closed. A night is two days: 20:00-24:00 and 00:00-08:00.")
+        label=_("Week"),
+        help_text=_(
+            "Local time, such as 08:00-12:00, 13:00-16:00. Empty: closed."
+            " A night is two days: 20:00-24:00 and 00:00-08:00."
+        ),
     )
     timezone = forms.ChoiceField(label=_("Time zone"), choices=_zones)
 

@@ -208,8 +208,8 @@ class Contact:
         return {
             "id": self.id,
             "queue": self.queue,
-            "channel": self.channel.value,
-            "phase": self.phase.value,
+            "channel": self.channel._value_,
+            "phase": self.phase._value_,
             "queued_at": self.queued_at,
             "entered_at": self.entered_at,
             "since": self.since,
@@ -240,7 +240,7 @@ class Contact:
             "talk": self.talk,
             "simulated": self.simulated,
             "waited": self.waited,
-            "cause": self.cause.value,
+            "cause": self.cause._value_,
         }
 
     @classmethod
@@ -305,6 +305,7 @@ class Agent:
         "id",
         "idle_s",
         "idle_since",
+        "kept_for",
         "listed",
         "presence",
         "profile",
@@ -335,6 +336,7 @@ class Agent:
         self.stamp = 0
         self.listed = -1  # the stamp under which it stands in its queues' idle heaps
         self.exclusive: dict[str, Contact] = {}
+        self.kept_for = ""  # the voice caller for whom this agent, busy with texts, takes no more of them
 
     def copy(self) -> tuple[Any, ...]:
         return (
@@ -394,7 +396,7 @@ class Agent:
                 "capacity": {Channel(k).value: v for k, v in p.capacity.items()},
                 "site": p.site,
             },
-            "presence": self.presence.value,
+            "presence": self.presence._value_,
             "reason": self.reason,
             "since": self.since,
             "idle_since": self.idle_since,
@@ -402,7 +404,7 @@ class Agent:
             "idle_s": self.idle_s,
             "accounted": self.accounted,
             "share": self.share,
-            "work": {k: [t.doing, t.channel.value, t.until] for k, t in self.work.items()},
+            "work": {k: [t.doing, t.channel._value_, t.until] for k, t in self.work.items()},
         }
 
     @classmethod

@@ -106,11 +106,9 @@ class Twin:
     def run(self, calls: Iterable[Call]) -> Iterator[Fate]:
         """Play the calls, which come in order of time; a fate is yielded when the wait of its call is over."""
         over: list[Fate] = []
-        number = 0
-        for call in calls:
+        for number, call in enumerate(calls):
             self._play(call.at, over)
             self._arrive(number, call, over)
-            number += 1
             if over:
                 yield from over
                 over = []

@@ -11,7 +11,7 @@ import structlog
 from django.conf import settings
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -45,6 +45,7 @@ log = structlog.get_logger(__name__)
 CALL_COOKIE = "careline_call"
 SESSIONS_EVERY_S = 30.0
 TICKS_EVERY_S = 0.2
+PROJECTED_AFTER_S = 1.5  # should the projector be stuck, desks look again all the same
 KNOWN_BADGES_S = 30.0
 
 
@@ -70,6 +71,7 @@ class Live:
         await self.desks.restore()
         self._loops = [
             asyncio.create_task(_every(TICKS_EVERY_S, self.board.ticks.send_due)),
+            asyncio.create_task(_every(PROJECTED_AFTER_S, self.board.ticks.projected)),
             asyncio.create_task(_every(1.0, self.calls.sweep)),
             asyncio.create_task(_every(self.board.hub.limits.heartbeat_s, self.board.hub.heartbeat)),
             asyncio.create_task(_every(10.0, self._tidy)),
@@ -219,7 +221,10 @@ class Answer:
         with named_refusals(self._live, request) as refused:
             if not (self._always or self._live.board.ready):
                 raise Starting
-            response = await self._act(request)
+            try:
+                response = await self._act(request)
+            except ClientDisconnect:  # gone in the middle of its own request: it will ask again, with the same key
+                return
         await (refused.response or response)(scope, receive, send)
 
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 
 from django.db import transaction
 from django.utils.translation import gettext as _
-from openpyxl import Workbook
-from openpyxl.styles import Font
 
 from careline.base.accounts.rights import Reader, covers
 from careline.base.audit.actions import record
@@ -24,11 +22,15 @@ __all__ = ["KINDS", "BadFile", "Problem", "Report", "import_directory", "templat
 
 @dataclass(slots=True)
 class Report:
-    """What an import did, or would do. With problems it did nothing, and the counts are 0."""
+    """What an import did, or would do. With problems it did nothing, and the counts are 0.
+
+    `head` is the header and the first rows as they were read: a glance shows whether the encoding was found.
+    """
 
     kind: str
     rows: int
     problems: list[Problem] = field(default_factory=list)
+    head: list[tuple[str, ...]] = field(default_factory=list)
     created: int = 0
     updated: int = 0
     unchanged: int = 0
@@ -54,9 +56,10 @@ def import_directory(
         if not covers(reader, organisation):
             raise NotAllowed
     place = Place(organisation, reader=reader)
-    rows, problems, count = _read(found, place, read_table(content))
+    lines = read_table(content)
+    rows, problems, count = _read(found, place, lines)
     place.problems += problems
-    report = Report(kind, count, place.problems, dry_run=dry_run)
+    report = Report(kind, count, place.problems, [line.cells for line in lines[:4]], dry_run=dry_run)
     put = found.put(place, rows) if rows else []
     if place.problems:
         place.problems.sort(key=lambda problem: (problem.line, problem.column))
@@ -122,6 +125,9 @@ def _row(line: Line, names: list[str], columns: dict[str, Column]) -> tuple[dict
 def template(kind: str, organisation: Organisation) -> bytes:
     """An Excel workbook to fill in: the columns with an example, and a second sheet that explains them."""
     columns = KINDS[kind].columns(Place(organisation))
+    from openpyxl import Workbook  # with numpy behind it a seventh of a process's start: only where a workbook is met
+    from openpyxl.styles import Font
+
     book = Workbook()
     sheet = book.active
     sheet.title = kind

@@ -212,7 +212,7 @@ def poisson_calls(queue: str, per_s: float, talk_s: float, patience_s: float, co
     """`count` calls of a Poisson stream with exponential talks and patiences (means in seconds): the M/M/s+M of
     the books.
     """
-    rng = random.Random(seed)  # noqa: S311 - a simulation, seeded
+    rng = random.Random(seed)
     at = 0.0
     for _ in range(count):
         at += rng.expovariate(per_s)

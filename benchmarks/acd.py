@@ -1,8 +1,8 @@
 """How quickly the router decides in a very large centre: 5,000 agents, 2,000 queues, 10,000 callers waiting.
 
-One decision is one event with all that follows from it: `handle`, the folded `changes` the switchboard commits, and `mark`.
-Agents work in 400 teams over neighbouring queues, with languages and topics at five proficiencies; callers ask for up to two
-skills; needs relax and queues overflow. The centre is kept at 10,000 waiting throughout.
+One decision is one event with all that follows from it: `handle`, the folded `changes` the switchboard commits, and
+`mark`. Agents work in 400 teams over neighbouring queues, with languages and topics at five proficiencies; callers ask
+for up to two skills; needs relax and queues overflow. The centre is kept at 10,000 waiting throughout.
 
     python -m benchmarks.acd [--quick] [--seed N]
 """

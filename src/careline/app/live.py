@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import errno
 import gc
 import os
 import signal
@@ -19,6 +20,7 @@ import uvicorn
 
 log = structlog.get_logger(__name__)
 
+DOOR_S = 0.05  # how often a standby tries the address that the active process has
 STREAMS_END_S = 3  # at a stop, requests on their way may take so long to be answered
 
 
@@ -79,7 +81,7 @@ async def serve(host: str, port: int, *, sockets: list[socket.socket] | None = N
     told_to_stop = asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(each, told_to_stop.set)
-    serving = asyncio.create_task(server.serve(sockets), name="http")
+    serving = asyncio.create_task(_answer(server, host, port, sockets), name="http")
     waits = [serving, asyncio.create_task(told_to_stop.wait())]
     code = 0
     try:
@@ -96,12 +98,26 @@ async def serve(host: str, port: int, *, sockets: list[socket.socket] | None = N
     finally:
         live.stop()
         server.should_exit = True
+        if not server.started:
+            serving.cancel()  # it still waits for the address
         await asyncio.gather(*waits[:1], return_exceptions=True)
         waits[1].cancel()
         await switchboard.stop()
         if activating.done():
             await projector.stop()
     return code
+
+
+async def _answer(server: Server, host: str, port: int, sockets: list[socket.socket] | None) -> None:
+    """Serve as soon as the address is free. A standby at the active one's address has loaded everything and waits."""
+    while not sockets:
+        try:
+            sockets = [socket.create_server((host, port), backlog=4096)]
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            await asyncio.sleep(DOOR_S)
+    await server.serve(sockets)
 
 
 async def _take_over(switchboard: Any, live: Any, projector: Any) -> None:

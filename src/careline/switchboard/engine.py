@@ -33,7 +33,7 @@ from careline.switchboard.facts import OutboxReader
 PATIENCE_S = 60.0  # how long an event waits for a database that is away
 BATCH = 500  # most events in one commit
 WAITING = 20_000  # most events waiting for a commit; more are refused at once
-STANDBY_S = 0.1  # how often a standby tries the lock
+STANDBY_S = 0.2  # how often a standby tries the lock
 FAREWELL_S = 5.0  # how long a stopping switchboard tries to write what is waiting
 PAUSE_S = 0.05  # when a timer was due and nothing came of it
 RETRY_S = 0.25  # pause after a failed commit or connection

@@ -69,7 +69,9 @@ class AgentNow:
 def waiting_now(reader: Reader, limit: int = 50) -> list[Waiting]:
     """Who waits in the queues the reader's posting covers: emergencies, then by turn. Four queries at most."""
     mine = {str(queue.pk): queue for queue in queues(reader)}
-    rows = list(_waiting(list(mine)).order_by("-state__emergency", "turn", "state__seq")[:limit])
+    rows = list(
+        _waiting(list(mine)).order_by("-state__emergency", Cast(F("state__key"), FloatField()), "state__seq")[:limit]
+    )
     contacts = Contact.objects.select_related("line", "caller").in_bulk([row.subject for row in rows])
     return [
         _waits(row.state, contacts[row.subject], mine[row.state["queue"]]) for row in rows if row.subject in contacts
@@ -121,8 +123,8 @@ def phases_of(contact_id: UUID | str) -> str:
 def _waiting(queue_ids: list[str]) -> QuerySet[LiveState]:
     rows = LiveState.objects.filter(kind="contact", state__queue__in=queue_ids, state__phase__in=WAITING)
     if not settings.DEMO:
-        rows = rows.exclude(state__simulated=True)
-    return rows.annotate(turn=Cast(F("state__key"), FloatField()))
+        return rows.exclude(state__simulated=True)
+    return rows
 
 
 def _waits(state: dict[str, Any], contact: Contact, queue: Queue) -> Waiting:

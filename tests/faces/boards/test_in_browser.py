@@ -77,7 +77,7 @@ def page(browser, live_server, settings, shift) -> Iterator[Page]:
     key = sign_in(shift.staff("Sedova", Role.SUPERVISOR, first_name="Vira"))
     context.add_cookies([{"name": n, "value": v, "url": live_server.url.replace("127.0.0.1", "localhost")}
                          for n, v in cookies(key).items()])  # fmt: skip
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(90_000)  # the first look loads ibis
     page = context.new_page()
     page.ordered = []
     complaints: list[str] = []

@@ -1,4 +1,4 @@
-"""A clinic in the country, two operators at its desks, a family on one telephone, and a fake line to the switchboard."""
+"""A clinic in the country, operators at its desks, a family on one telephone, and a fake line to the switchboard."""
 
 from __future__ import annotations
 
@@ -91,7 +91,12 @@ def staff(db) -> Callable[..., User]:
 @pytest.fixture
 def clinic(staff) -> Clinic:
     organisation = Organisation.objects.create(
-        code="tykhyi-stav", name="Тихий Став", kind="clinic", policy="UA", timezone="Europe/Kyiv", languages=["uk", "en"]
+        code="tykhyi-stav",
+        name="Тихий Став",
+        kind="clinic",
+        policy="UA",
+        timezone="Europe/Kyiv",
+        languages=["uk", "en"],
     )
     settlement = Settlement.objects.create(organisation=organisation, name="Тихий Став", latitude=49.2, longitude=33.5)
     site = Site.objects.create(organisation=organisation, code="stav", name="Амбулаторія Тихий Став", kind="ambulatory")

@@ -228,7 +228,9 @@ def test_one_queue_shows_emergencies_first_then_turn(clinic, desk):
     clinic.waits(urgent, 5, emergency=True)
     page = desk.get(at("queue")).content.decode()
     assert page.count("<tr") == 4
-    assert page.index("feels unwell") < page.index("i-globe soft", page.index("feels unwell")) < page.index("i-chat soft")
+    assert (
+        page.index("feels unwell") < page.index("i-globe soft", page.index("feels unwell")) < page.index("i-chat soft")
+    )
 
 
 def test_transfer_lists_colleagues_those_ready_first(clinic, desk, staff):

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import reduce
+from operator import or_
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from careline.base.accounts.rights import Reader
@@ -174,7 +177,10 @@ def _find(reader: Reader, mine: list[UUID], search: rules.Search, limit: int) ->
     """Ids, best first, with the step that found them. A farther step is taken only while there are too few."""
     found: dict[UUID, rules.Tier] = {}
     with _Steered():
+        strange = _strange(search)
         for tier, query in rules.steps(search):
+            if strange and tier < rules.Tier.MENDED:
+                continue
             # Who typed two things that fit wants them both, not whatever begins so.
             if found and (tier is rules.Tier.MENDED or (tier is rules.Tier.BEGINNING and len(search.terms) > 1)):
                 break
@@ -182,7 +188,7 @@ def _find(reader: Reader, mine: list[UUID], search: rules.Search, limit: int) ->
                 found.setdefault(patient_id, tier)
             if len(found) >= limit:
                 break
-        if not found and (query := rules.slip_step(search, _near(search))):
+        if not found and (query := rules.slip_step(search, _near(search, strange))):
             found = dict.fromkeys(_step(reader, mine, search, query, limit), rules.Tier.SLIP)
     return dict(list(found.items())[:limit])
 
@@ -244,15 +250,24 @@ def _step(reader: Reader, mine: list[UUID], search: rules.Search, query: str, li
         return [row[0] for row in cursor.fetchall()]
 
 
-def _near(search: rules.Search) -> dict[str, list[str]]:
-    """For the words that are in no record (or for all, if all are), the nearest words that are."""
+def _strange(search: rules.Search) -> list[rules.Term]:
+    """The words that no record has, nor any that begins so: then the steps that look for them can be spared."""
+    return [
+        term
+        for term in search.terms
+        if term.starts
+        and min(map(len, term.starts)) > 2  # shorter words are not in the list
+        and not NameWord.objects.filter(reduce(or_, (Q(word__startswith=start) for start in term.starts))).exists()
+    ]
+
+
+def _near(search: rules.Search, strange: list[rules.Term]) -> dict[str, list[str]]:
+    """For the words that no record has (for all, if every one of them is a beginning), the nearest that one has."""
     terms = [term for term in search.terms if term.sounds]
     forms = [form for term in terms for form in term.sounds]
     known = set(NameWord.objects.filter(word__in=forms).values_list("word", flat=True))
-    strange = [term for term in terms if known.isdisjoint(term.sounds)] or terms
-    return {
-        term.text: [word for form in term.sounds if len(form) >= 3 for word in _near_words(form)] for term in strange
-    }
+    wrong = strange or [term for term in terms if known.isdisjoint(term.sounds)] or terms
+    return {term.text: [word for form in term.sounds if len(form) >= 3 for word in _near_words(form)] for term in wrong}
 
 
 def _near_words(word: str) -> list[str]:

@@ -106,7 +106,8 @@ class Headlines:
 
 def headlines(rows: list[QueueRow], counted: dict[str, Any]) -> Headlines:
     level = per_cent(counted["service_level"])
-    first = min((row for row in rows if row.now.oldest), key=lambda row: row.now.oldest, default=None)
+    waits = [(row.now.oldest, number) for number, row in enumerate(rows) if row.now.oldest]
+    first = rows[min(waits)[1]] if waits else None
     return Headlines(
         level=level,
         below=SHARE_GOAL - level if level is not None and level < SHARE_GOAL else None,

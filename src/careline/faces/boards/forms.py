@@ -63,9 +63,14 @@ class FiltersForm(forms.Form):
 
     def filters(self) -> Filters:
         """Of a valid form, or of one that was not sent yet (today). Days are the organisation's own."""
-        said = self.cleaned_data if self.is_bound and self.is_valid() else {"since": timezone.localdate()}
-        ids = {name: UUID(said[name]) for name in ("line", "queue", "site", "topic", "agent") if said.get(name)}
-        codes = {name: said.get(name) or "" for name in ("channel", "language", "outcome", "cause", "text")}
+        sent = self.is_bound and self.is_valid()
+        said: dict[str, Any] = self.cleaned_data if sent else {"since": timezone.localdate()}
+        ids: dict[str, Any] = {
+            name: UUID(said[name]) for name in ("line", "queue", "site", "topic", "agent") if said.get(name)
+        }
+        codes: dict[str, Any] = {
+            name: said.get(name) or "" for name in ("channel", "language", "outcome", "cause", "text")
+        }
         until = said.get("until")
         return Filters(
             since=self._midnight(said.get("since")),

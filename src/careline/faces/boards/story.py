@@ -59,13 +59,13 @@ class Step:
 def told(story: Iterable[Happened]) -> list[Step]:
     """One query for the names."""
     rows = [row for row in story if row.kind in SENTENCES]
-    ids = {id for row in rows if (id := _person(row))}
-    users = User.objects.in_bulk(ids)
+    users = User.objects.in_bulk({who for row in rows if (who := _person(row))})
     return [_step(row, users) for row in rows]
 
 
 def _step(row: Happened, users: dict[UUID, User]) -> Step:
-    user = users.get(id) if (id := _person(row)) else None
+    who = _person(row)
+    user = users.get(who) if who else None
     return Step(row.at, str(SENTENCES[row.kind]), (user.get_full_name() or user.username) if user else "", _detail(row))
 
 

@@ -170,29 +170,29 @@ def _languages(reader: Reader) -> list[tuple[str, str]]:
     return [(code, names[code]) for code in wanted if code in names]
 
 
-def _queue_named(reader: Reader, subject: UUID | None) -> Any:
+def _queue_named(reader: Reader, subject: Any) -> Any:
     return _found(covered(reader, Queue.objects.all(), shared=True).filter(pk=subject).first())
 
 
-def _line_named(reader: Reader, subject: UUID | None) -> Any:
+def _line_named(reader: Reader, subject: Any) -> Any:
     return _found(covered(reader, PhoneLine.objects.all(), shared=True).filter(pk=subject).first())
 
 
-def _agent_named(reader: Reader, subject: UUID | None) -> Any:
+def _agent_named(reader: Reader, subject: Any) -> Any:
     return _found(next((agent for agent in agents_now(reader) if agent.user.pk == subject), None))
 
 
-def _contact_named(reader: Reader, subject: UUID | None) -> Any:
+def _contact_named(reader: Reader, subject: Any) -> Any:
     mine = [str(queue.pk) for queue in queues(reader)]
     state = LiveState.objects.filter(subject=subject, kind="contact", state__queue__in=mine).first()
     return _found(state)
 
 
-def _notice_named(reader: Reader, subject: UUID | None) -> Any:
+def _notice_named(reader: Reader, subject: Any) -> Any:
     return _found(covered(reader, Notice.objects.all(), shared=True).filter(pk=subject).first())
 
 
-def _none_named(reader: Reader, subject: UUID | None) -> Any:
+def _none_named(reader: Reader, subject: Any) -> Any:
     return None
 
 

@@ -96,6 +96,19 @@ def patient_name(patient: Patient) -> str:
 
 
 @register.filter
+def language_mark(code: str) -> str:
+    """Three letters that people know, never a code: "UK" reads as a country."""
+    marks = {
+        "uk": pgettext("language mark", "UKR"),
+        "ru": pgettext("language mark", "RUS"),
+        "pl": pgettext("language mark", "POL"),
+        "zh-hans": pgettext("language mark", "CHI"),
+        "en": pgettext("language mark", "ENG"),
+    }
+    return marks.get(code, code)
+
+
+@register.filter
 def channel_icon(channel: str) -> str:
     return ICONS.get(channel, "i-phone")
 

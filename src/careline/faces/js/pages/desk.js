@@ -263,7 +263,7 @@ function everySecond() {
   if (view.current && $("call")) life.draw($("life"), view.current);
   const wall = $("wall-clock");
   const at = new Date(clock.now() * 1000);
-  const shown = at.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", timeZone: wall.dataset.timezone });
+  const shown = at.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: wall.dataset.timezone });
   if (wall.textContent !== shown) wall.textContent = shown;
 }
 
@@ -437,6 +437,12 @@ document.addEventListener("change", (event) => {
   }
 });
 
+// The desk never navigates: a form that no part of it answers goes nowhere.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method === "get" && !form.hasAttribute("hx-post")) event.preventDefault();
+});
+
 // --- text talk ----------------------------------------------------------------------------------------------
 
 document.addEventListener("submit", (event) => {
@@ -479,7 +485,7 @@ function addText(line) {
   words.textContent = line.text;
   item.append(head, words);
   list.append(item);
-  list.scrollTop = list.scrollHeight;
+  list.parentElement.scrollTop = list.scrollHeight;
 }
 
 // --- ticks: fetch that part again, not all desks in the same moment -------------------------------------------

@@ -100,7 +100,10 @@ async def serve(host: str, port: int, *, sockets: list[socket.socket] | None = N
         server.should_exit = True
         if not server.started:
             serving.cancel()  # it still waits for the address
-        await asyncio.gather(*waits[:1], return_exceptions=True)
+        [ended] = await asyncio.gather(serving, return_exceptions=True)
+        if isinstance(ended, OSError):
+            log.error("no_address", host=host, port=port, reason=ended.strerror)
+            code = 1
         waits[1].cancel()
         await switchboard.stop()
         if activating.done():
@@ -110,12 +113,16 @@ async def serve(host: str, port: int, *, sockets: list[socket.socket] | None = N
 
 async def _answer(server: Server, host: str, port: int, sockets: list[socket.socket] | None) -> None:
     """Serve as soon as the address is free. A standby at the active one's address has loaded everything and waits."""
+    waits = False
     while not sockets:
         try:
             sockets = [socket.create_server((host, port), backlog=4096)]
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
+            if not waits:
+                log.info("waits_for_address", host=host, port=port)
+                waits = True
             await asyncio.sleep(DOOR_S)
     await server.serve(sockets)
 

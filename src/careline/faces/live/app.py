@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.conf import settings
+from django.http import HttpRequest
+from django.utils import translation
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -217,10 +220,11 @@ class Answer:
         self._always = always
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not (self._always or self._live.board.ready):
+            await not_yet(scope)(scope, receive, send)
+            return
         request = Request(scope, receive)
         with named_refusals(self._live, request) as refused:
-            if not (self._always or self._live.board.ready):
-                raise Starting
             try:
                 response = await self._act(request)
             except ClientDisconnect:  # gone in the middle of its own request: it will ask again, with the same key
@@ -236,13 +240,27 @@ class Stream:
         self._run = run
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._live.board.ready:
+            await not_yet(scope)(scope, receive, send)
+            return
         request = Request(scope, receive)
         with named_refusals(self._live, request) as refused:
-            if not self._live.board.ready:
-                raise Starting
             await self._run(request, send)
         if refused.response:
             await refused.response(scope, receive, send)
+
+
+def not_yet(scope: Scope) -> Response:
+    """While we start, every browser knocks again and again: the answer must cost next to nothing."""
+    headers = dict(scope["headers"])
+    return _not_yet(headers.get(b"accept-language", b"").decode("latin-1")[:100])
+
+
+@lru_cache(maxsize=512)
+def _not_yet(accepted: str) -> Response:
+    request = HttpRequest()
+    request.META["HTTP_ACCEPT_LANGUAGE"] = accepted
+    return refusal(Starting(), translation.get_language_from_request(request))
 
 
 class _Refused:

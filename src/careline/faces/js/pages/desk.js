@@ -363,6 +363,10 @@ const commands = {
     $("keys").showModal();
     return undefined;
   },
+  home() {
+    desk.shown = "";
+    showStage();
+  },
   close() {
     flush();
     desk.opened = "";
@@ -519,6 +523,14 @@ document.addEventListener("htmx:afterSettle", () => {
   wire.showVideo();
 });
 
+document.addEventListener("htmx:beforeRequest", ({ detail: { elt } }) => {
+  const screen = elt.dataset.screen ?? (elt.id === "stage" ? "" : null);
+  if (screen === null) return;
+  for (const link of document.querySelectorAll("[data-screen]"))
+    if (link.dataset.screen === screen) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+});
+
 document.addEventListener("htmx:responseError", (event) => {
   if (event.detail.xhr.status === 401) showSignedOut(true);
 });
@@ -647,6 +659,8 @@ hear({
     if (desk.owner) wire.reopen();
   },
 });
+
+window.careline = { talk: () => wire.stats() }; // for the support and the journeys: what flows now
 
 menus();
 listen(commands);

@@ -266,7 +266,7 @@ def the_ledger_is_whole() -> None:
     assert Contact.objects.count() == everyone
     assert kinds["ContactStarted"] == kinds["ContactQueued"] == everyone
     assert kinds["StartTalk"] == IN_CHROMIUM + BY_PROGRAM + 5
-    assert kinds["CallerLost"] == kinds["AgentPaused"] == kinds["AgentSignedOut"] == 0
+    assert kinds["CallerLost"] == kinds["AgentPaused"] == kinds["AgentSignedOut"] == 0, kinds
     streams: dict[tuple[Any, str], list[int]] = {}
     for subject, stream, seq, _ in rows:
         streams.setdefault((subject, stream), []).append(seq)

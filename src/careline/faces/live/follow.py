@@ -83,7 +83,8 @@ class Follower:
         self._board.ticks.mark_projected(path, "contacts", "wallboard", *([f"contact:{contact}"] if contact else []))
         if kind.startswith("unwell"):
             self._board.ticks.mark(path, "unwell")
-            self._board.hub.publish_to(self._listening_above(path), "unwell", {"alert": str(data.get("alert", ""))})
+            told = {"alert": str(data.get("alert", "")), "over": data.get("step") == "come"}
+            self._board.hub.publish_to(self._listening_above(path), "unwell", told)
 
     def everything_changed(self) -> None:
         """The directory was changed: every desk looks again."""

@@ -153,7 +153,7 @@ def test_wall_and_shift(page, shift):
     assert page.evaluate("document.activeElement.id") == f"q-{shift.queue.pk}"
 
     page.get_by_role("button", name="Move 01-70").click()
-    page.get_by_text("15 minutes").click()
+    page.get_by_text("15 minutes", exact=True).click()
     page.get_by_label("Reason").fill("feels faint")
     page.get_by_role("button", name="Move the contact").click()
     expect(page.get_by_role("dialog")).to_have_count(0)

@@ -167,12 +167,12 @@ def test_idle_and_its_menus(page, show, clinic):
     page.locator("[data-menu=me-menu]").click()
     assert axe(page) == []
     page.keyboard.press("Escape")
-    page.keyboard.press("?")
+    page.keyboard.press("Shift+Slash")
     expect(page.locator("#keys")).to_be_visible()
     assert axe(page) == []
     page.locator("#single-keys").uncheck()
     page.keyboard.press("Escape")
-    page.keyboard.press("?")
+    page.keyboard.press("Shift+Slash")
     expect(page.locator("#keys")).to_be_hidden()
     assert line.heard(action="pause", reason="break")
 

@@ -152,13 +152,6 @@ def test_wall_and_shift(page, shift):
     }  # fmt: skip
     assert page.evaluate("document.activeElement.id") == f"q-{shift.queue.pk}"
 
-    page.get_by_role("button", name="Move 01-70").click()
-    page.get_by_text("15 minutes", exact=True).click()
-    page.get_by_label("Reason").fill("feels faint")
-    page.get_by_role("button", name="Move the contact").click()
-    expect(page.get_by_role("dialog")).to_have_count(0)
-    assert (page.ordered[-1]["head_start_s"], page.ordered[-1]["emergency"]) == (900, False)
-
 
 def test_list_of_contacts(page, shift):
     page.set_viewport_size({"width": 1440, "height": 900})

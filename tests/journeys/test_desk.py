@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from careline.care.contacts.models import ContactPatient, ContactSummary, LedgerRow
+from careline.care.contacts.projections import catch_up
 from tests.faces.desk.conftest import FAMILY_NUMBER, PASSWORD, Clinic, clinic, staff  # noqa: F401 (fixtures)
 from tests.support.centre import free_port, live_process
 
@@ -137,6 +138,15 @@ def voice_flows(page: Page) -> None:
     raise AssertionError(heard)
 
 
+def eventually(true: Callable[[], bool], seconds: float = 10.0) -> None:
+    """The projections follow the ledger as soon as older transactions have ended: read on until they have."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "did not become true in time"
+        catch_up()
+        time.sleep(0.05)
+
+
 def picture(page: Page, name: str) -> None:
     if os.environ.get("CARELINE_PICTURES"):
         page.wait_for_timeout(150)
@@ -246,4 +256,4 @@ def test_danger_to_life_reaches_the_supervisor(house):
     expect(desk.get_by_role("button", name="Pressed by mistake")).to_be_visible()
     expect(desk.locator("#call-facts").get_by_text("Danger to life")).to_be_visible()
     picture(desk, "desk-danger")
-    assert ContactSummary.objects.filter(emergency=True).count() == 1
+    eventually(lambda: ContactSummary.objects.filter(emergency=True).count() == 1)

@@ -128,6 +128,7 @@ async def _answer(server: Server, host: str, port: int, sockets: list[socket.soc
 
 
 async def _take_over(switchboard: Any, live: Any, projector: Any) -> None:
+    gc.freeze()  # a standby has loaded everything by now: none of it is garbage
     await switchboard.start()
     await live.start()
     projector.start()

@@ -45,7 +45,6 @@ from careline.core.acd.model import (
     Event,
     HoldTalk,
     IllegalEvent,
-    Need,
     OfferAccepted,
     OfferContact,
     OfferDeclined,
@@ -74,6 +73,7 @@ from careline.core.acd.model import (
     WrapUpDone,
 )
 from careline.core.acd.state import (
+    CHANNEL_BITS,
     DIALS,
     NEVER,
     RINGING,
@@ -87,6 +87,7 @@ from careline.core.acd.state import (
     Queue,
     Task,
     Traits,
+    remove,
 )
 
 # Where a contact is counted in its queue.
@@ -135,8 +136,7 @@ class Router:
         self._agents: dict[AgentId, Agent] = {}
         self._queues: dict[QueueId, Queue] = {}
         self._traits: dict[tuple[Any, ...], Traits] = {}
-        self._traits_of: list[Traits] = []  # by their id
-        self._group_count = 0
+        self._bits: dict[tuple[str, int], int] = {}  # (skill, least) -> its bit in `asks` and `has`
         self._timers: list[tuple[float, int, str, str]] = []
         self._ringing: dict[ContactId, Contact] = {}
         # Since the last mark: how touched things were before, None for new ones.
@@ -1065,9 +1065,9 @@ class Router:
             return
         c.in_line = False
         q = self._queues[c.queue]
-        _remove(q.line, c.entry)
+        remove(q.line, c.entry)
         if c.jumped:
-            _remove(q.jumpers, c.entry)
+            remove(q.jumpers, c.entry)
             c.jumped = False
 
     def _stand(self, c: Contact, q: Queue, now: float) -> None:
@@ -1086,17 +1086,18 @@ class Router:
                 by += relax.by
             elif at < due:
                 due = at
-        serving = [q]
+        serving = q.alone
         for overflow in rules.overflow:
             if overflow.after_s is not None:
                 at = c.entered_at + overflow.after_s
                 if at <= now:
                     target = self._queue(overflow.to)
                     if target not in serving:
-                        serving.append(target)
+                        serving = (*serving, target)
                 elif at < due:
                     due = at
         group = self._group(c, q, serving, by)
+        c.asks = group.asks
         c.group = group
         c.place = _IN_GROUP
         if c.only:
@@ -1109,11 +1110,7 @@ class Router:
         if q.ratios:
             self._ratio_moved[q.id] = q
         if c.place == _IN_GROUP:
-            line = group.line
-            if not line:
-                for served in group.serving:
-                    served.groups[group.number] = group
-            insort(line, c.entry)
+            group.enter(c.entry)
         heappush(self._hot_contacts, c.entry)
         self._time(c, due)
 
@@ -1160,14 +1157,7 @@ class Router:
                 if a is not None:
                     a.exclusive.pop(c.id, None)
         elif c.group is not None:
-            line = c.group.line
-            if line[0] is c.entry:
-                del line[0]
-            else:
-                _remove(line, c.entry)
-            if not line:
-                for served in c.group.serving:
-                    del served.groups[c.group.number]
+            c.group.leave(c.entry)
         c.place = _NOWHERE
         if c.whole and c.id in self._kept:
             for a in self._kept.pop(c.id).values():
@@ -1179,14 +1169,25 @@ class Router:
         self._leave_spot(c)
         self._stand(c, self._queues[c.queue], self._now)
 
-    def _group(self, c: Contact, q: Queue, serving: list[Queue], by: int) -> Group:
-        key = (c.channel, c.needs, c.hard, by, len(serving), serving[-1].id)
-        group = q.own.get(key)
-        if group is None or group.serving != tuple(serving):
-            self._group_count += 1
-            needs = _relaxed(c.needs, c.hard, by)
-            group = q.own[key] = Group(self._group_count, q, tuple(serving), c.channel, needs)
+    def _group(self, c: Contact, q: Queue, serving: tuple[Queue, ...], by: int) -> Group:
+        """Those like it: the same needs after all but the hard ones fell by `by`, the same queues serving."""
+        asks = CHANNEL_BITS[c.channel]
+        for need in c.needs:
+            least = need.least if need.skill in c.hard else need.least - by
+            if least >= 1:
+                asks |= self._bits.get((need.skill, least)) or self._new_bit(need.skill, least)
+        group = q.own.get((asks, serving))
+        if group is None:
+            group = q.own[asks, serving] = Group(q, serving, c.channel, asks)
         return group
+
+    def _new_bit(self, skill: str, least: int) -> int:
+        """Something is asked for the first time: note who has it."""
+        bit = self._bits[skill, least] = 1 << (len(CHANNEL_BITS) + len(self._bits))
+        for traits in self._traits.values():
+            if traits.skills.get(skill, 0) >= least:
+                traits.has |= bit
+        return bit
 
     # --- indices: agents ----------------------------------------------------------------------------------
 
@@ -1196,8 +1197,10 @@ class Router:
         key = (frozenset(profile.skills.items()), channels)
         traits = self._traits.get(key)
         if traits is None:
-            traits = self._traits[key] = Traits(len(self._traits), dict(profile.skills), channels)
-            self._traits_of.append(traits)
+            traits = self._traits[key] = Traits(dict(profile.skills), channels)
+            for (skill, least), bit in self._bits.items():
+                if traits.skills.get(skill, 0) >= least:
+                    traits.has |= bit
         a.traits = traits
         a.qs = [self._queue(id) for id in sorted(profile.queues)]
         ready = a.presence is _READY
@@ -1244,9 +1247,9 @@ class Router:
             entry: Free = (load, share, a.idle_since, a.id, a.stamp, a)
             for channel in channels:
                 heaps = q.idle[channel]
-                heap = heaps.get(a.traits.id)
+                heap = heaps.get(a.traits)
                 if heap is None:
-                    heap = heaps[a.traits.id] = []
+                    heap = heaps[a.traits] = []
                 elif len(heap) > 2 * len(q.members) + 16:
                     heap[:] = [e for e in heap if e[5].stamp == e[4]]
                     heapify(heap)
@@ -1346,20 +1349,22 @@ class Router:
             if _whole_in_hand(a):
                 return None
             partly = True
-        traits = a.traits
-        traits_id = traits.id
+        has = a.traits.has
         best: Entry | None = None
         for q in a.qs:
-            for group in q.groups.values():
-                entry = group.line[0]
+            for entry in q.heads:
                 if best is not None and best < entry:
+                    break
+                first: Contact = entry[4]
+                asks = first.asks
+                if asks & has != asks:
                     continue
-                suits = group.fits.get(traits_id)
-                if suits is None:
-                    suits = group.suits(traits)
-                if not suits:
-                    continue
-                best = self._earlier(a, group, best, partly) if partly or entry[4].declined else entry
+                if partly or first.declined:
+                    assert first.group is not None
+                    best = self._earlier(a, first.group, best, partly)
+                else:
+                    best = entry
+                    break
             if q.sources:
                 best = self._best_of_sources(a, q, best, partly)
         for c in a.exclusive.values():
@@ -1375,7 +1380,7 @@ class Router:
     def _best_of_sources(self, a: Agent, q: Queue, best: Entry | None, partly: bool) -> Entry | None:
         """The same among the queues that overflow into this one by ratio."""
         for source in q.sources.values():
-            for group in source.groups.values():
+            for group in source.groups():
                 if group.home is source and group.suits(a.traits):
                     best = self._earlier(a, group, best, partly)
         return best
@@ -1418,16 +1423,13 @@ class Router:
         assert group is not None
         if c.place == _HELD_FOR:
             return self._find_only(c)
+        asks = c.asks
+        channel = c.channel
         for q in (*group.serving, *group.home.overflowing):
             best: Free | None = None
-            heaps = q.idle[c.channel]
-            for traits_id, heap in heaps.items():
-                if not heap:
-                    continue
-                suits = group.fits.get(traits_id)
-                if suits is None:
-                    suits = group.suits(self._traits_of[traits_id])
-                if not suits:
+            heaps = q.idle[channel]
+            for traits, heap in heaps.items():
+                if not heap or asks & traits.has != asks:
                     continue
                 free = self._first_free(heap, c)
                 if free is not None and (best is None or free < best):
@@ -1474,12 +1476,17 @@ class Router:
     def _voice_before(self, a: Agent, c: Contact) -> Contact | None:
         """The first voice caller before `c` whom this agent, busy with texts, will have to serve."""
         best: Entry = c.entry
+        has = a.traits.has
         for q in a.qs:
-            for group in q.groups.values():
-                if group.whole and group.suits(a.traits):
-                    best = _earlier_in(group, best, a)
+            for entry in q.heads:
+                if not entry < best:
+                    break
+                head: Contact = entry[4]
+                if head.whole and head.asks & has == head.asks:
+                    assert head.group is not None
+                    best = _earlier_in(head.group, best, a)
             for source in q.sources.values():
-                for group in source.groups.values():
+                for group in source.groups():
                     if group.home is source and group.whole and group.suits(a.traits):
                         best = _earlier_in(group, best, a)
         for other in a.exclusive.values():
@@ -1688,18 +1695,6 @@ def _whole_in_hand(a: Agent) -> bool:
         if task.whole:
             return True
     return False
-
-
-def _remove(line: list[Entry], entry: Entry) -> None:
-    at = bisect_left(line, entry)
-    assert line[at] is entry
-    del line[at]
-
-
-def _relaxed(needs: tuple[Need, ...], hard: frozenset[str], by: int) -> tuple[tuple[str, int], ...]:
-    """The needs that are left, as (skill, least), after all but the hard ones fell by `by`."""
-    left = ((need.skill, need.least if need.skill in hard else need.least - by) for need in needs)
-    return tuple(sorted((skill, least) for skill, least in left if least >= 1))
 
 
 _HANDLERS: dict[type[Event], Callable[[Router, Any], None]] = {

@@ -6,7 +6,8 @@ are not state: they follow from the records and are made again from them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_left, insort
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from careline.core.acd.model import (
@@ -30,6 +31,10 @@ Entry = tuple[Any, ...]
 
 NEVER = float("inf")
 
+# What a contact asks for and what an agent has are sets of bits, so that one `&` tells whether they fit. The first bits
+# are the channels'; the router numbers skills at their proficiencies after them.
+CHANNEL_BITS: Final = {channel: 1 << n for n, channel in enumerate(Channel)}
+
 # Members by short names: looking one up on its enum costs on the hottest paths.
 _VOICE: Final = Channel.VOICE
 _VIDEO: Final = Channel.VIDEO
@@ -45,6 +50,7 @@ class Contact:
 
     __slots__ = (
         "agent",
+        "asks",
         "callback",
         "came",
         "cause",
@@ -130,6 +136,7 @@ class Contact:
         self.in_line = False
         self.place = 0  # 0 nowhere, 1 held for some agents alone, 2 in its group
         self.group: Group | None = None
+        self.asks = 0  # its group's
         self.due = NEVER  # the timer that counts
         self.tally = 0  # under which of its queue's counts it stands
 
@@ -339,7 +346,7 @@ class Agent:
         self.work: dict[str, Task] = {}
         # Indices, made by the router.
         self.qs: list[Queue] = []
-        self.traits: Traits = Traits(0, {}, frozenset())
+        self.traits: Traits = Traits({}, frozenset())
         self.stamp = 0
         self.listed = -1  # the stamp under which it stands in its queues' idle heaps
         self.exclusive: dict[str, Contact] = {}
@@ -444,19 +451,19 @@ class Agent:
 
 
 class Traits:
-    """What many agents have in common: skills, and the channels they take. `id` is small and unique."""
+    """What many agents have in common: skills, and the channels they take.
 
-    __slots__ = ("channels", "id", "skills")
+    `has` holds a bit for each channel, and for each (skill, least) that anybody ever asked for and they meet.
+    """
 
-    def __init__(self, id: int, skills: Mapping[str, int], channels: frozenset[Channel]) -> None:
-        self.id = id
+    __slots__ = ("channels", "has", "skills")
+
+    def __init__(self, skills: Mapping[str, int], channels: frozenset[Channel]) -> None:
         self.skills = skills
         self.channels = channels
-
-    def suit(self, needs: tuple[tuple[str, int], ...], channel: Channel) -> bool:
-        if channel not in self.channels:
-            return False
-        return all(self.skills.get(skill, 0) >= least for skill, least in needs)
+        self.has = 0
+        for channel in channels:
+            self.has |= CHANNEL_BITS[channel]
 
 
 class Group:
@@ -464,25 +471,50 @@ class Group:
     now.
     """
 
-    __slots__ = ("channel", "fits", "home", "line", "needs", "number", "serving", "whole")
+    __slots__ = ("asks", "channel", "home", "line", "serving", "whole")
 
-    def __init__(
-        self, number: int, home: Queue, serving: tuple[Queue, ...], channel: Channel, needs: tuple[tuple[str, int], ...]
-    ) -> None:
-        self.number = number
+    def __init__(self, home: Queue, serving: tuple[Queue, ...], channel: Channel, asks: int) -> None:
         self.home = home
         self.serving = serving
         self.channel = channel
         self.whole = channel is _VOICE or channel is _VIDEO
-        self.needs = needs
+        self.asks = asks  # the bits an agent must have
         self.line: list[Entry] = []
-        self.fits: dict[int, bool] = {}
 
     def suits(self, traits: Traits) -> bool:
-        known = self.fits.get(traits.id)
-        if known is None:
-            known = self.fits[traits.id] = traits.suit(self.needs, self.channel)
-        return known
+        return self.asks & traits.has == self.asks
+
+    def enter(self, entry: Entry) -> None:
+        """Take a place in the line; its first stands among the heads of every queue that serves it."""
+        line = self.line
+        if not line:
+            line.append(entry)
+            for q in self.serving:
+                insort(q.heads, entry)
+        elif entry < line[0]:
+            for q in self.serving:
+                remove(q.heads, line[0])
+                insort(q.heads, entry)
+            line.insert(0, entry)
+        else:
+            insort(line, entry)
+
+    def leave(self, entry: Entry) -> None:
+        line = self.line
+        if line[0] is not entry:
+            remove(line, entry)
+            return
+        del line[0]
+        for q in self.serving:
+            remove(q.heads, entry)
+            if line:
+                insort(q.heads, line[0])
+
+
+def remove(line: list[Entry], entry: Entry) -> None:
+    at = bisect_left(line, entry)
+    assert line[at] is entry
+    del line[at]
 
 
 # An agent free for a channel: (load, occupancy or 0, idle since, id, stamp, the agent); stale when the stamp has moved
@@ -492,11 +524,12 @@ Free = tuple[Any, ...]
 
 class Queue:
     __slots__ = (
+        "alone",
         "callbacks",
         "exposure",
         "folded_rules",
         "given_up",
-        "groups",
+        "heads",
         "id",
         "idle",
         "jumpers",
@@ -536,9 +569,10 @@ class Queue:
         # Indices, made by the router.
         self.line: list[Entry] = []  # all whose turn could come now, ringing ones included
         self.jumpers: list[Entry] = []  # those of the line who entered ahead of somebody
-        self.groups: dict[int, Group] = {}  # groups with somebody in them that agents of this queue serve
-        self.own: dict[tuple[Any, ...], Group] = {}  # all groups of this queue's callers
-        self.idle: dict[Channel, dict[int, list[Free]]] = {channel: {} for channel in Channel}
+        self.heads: list[Entry] = []  # the first of each group that agents of this queue serve
+        self.alone: tuple[Queue, ...] = (self,)
+        self.own: dict[tuple[int, tuple[Queue, ...]], Group] = {}  # all groups of this queue's callers
+        self.idle: dict[Channel, dict[Traits, list[Free]]] = {channel: {} for channel in Channel}
         self.members: dict[str, Agent] = {}
         self.ready = 0
         self.waiting = 0  # all places kept: queued, ringing, call-backs, lost
@@ -549,6 +583,13 @@ class Queue:
         self.ratios: tuple[tuple[Queue, float], ...] = ()
         self.overflowing: tuple[Queue, ...] = ()
         self.sources: dict[str, Queue] = {}
+
+    def groups(self) -> Iterator[Group]:
+        """The groups with somebody in them that agents of this queue serve, in order of their first."""
+        for entry in self.heads:
+            first: Contact = entry[4]
+            assert first.group is not None
+            yield first.group
 
     def set_rules(self, rules: QueueRules) -> None:
         self.known = True

@@ -400,7 +400,7 @@ class Router:
             return
         self._touch_agent(a)
         self._unlist(a)
-        a.profile = profile
+        a.set_profile(profile)
         self._enlist(a)
         a.stamp += 1
         self._changed[a.id] = a
@@ -508,11 +508,10 @@ class Router:
             return
         c = Contact(event.contact, q.id, event.channel, self._now)
         self._touch_new_contact(c)
-        c.needs = event.needs
-        c.hard = event.hard
+        c.ask_for(event.needs)
+        c.keep_to(event.hard, event.preferred)
         c.head_start_s = event.head_start_s
         c.emergency = event.emergency
-        c.preferred = event.preferred
         c.simulated = event.simulated
         self._contacts[c.id] = c
         self._join(c, q)
@@ -816,7 +815,7 @@ class Router:
         self._write_up(c, a)
         lost_since = c.lost_since
         if event.needs is not None:
-            c.needs = event.needs
+            c.ask_for(event.needs)
         self._keep_from(c, a)
         self._join(c, q)
         c.only = (other.id,) if other is not None else ()

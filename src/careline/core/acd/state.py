@@ -62,6 +62,9 @@ class Contact:
         "entered_at",
         "entry",
         "first",
+        "folded_hard",
+        "folded_needs",
+        "folded_preferred",
         "group",
         "hard",
         "head_start_s",
@@ -111,8 +114,11 @@ class Contact:
         self.head_start_s = 0.0
         self.emergency = False
         self.needs: tuple[Need, ...] = ()
+        self.folded_needs: list[list[Any]] = []
         self.hard: frozenset[str] = frozenset()
+        self.folded_hard: list[str] = []
         self.preferred: tuple[str, ...] = ()
+        self.folded_preferred: list[str] = []
         self.only: tuple[str, ...] = ()  # the agents who may take it now, while a window runs
         self.only_until = 0.0
         self.stood_at = queued_at  # the moment its needs, overflow and windows were last worked out for
@@ -140,6 +146,17 @@ class Contact:
         self.due = NEVER  # the timer that counts
         self.tally = 0  # under which of its queue's counts it stands
 
+    def ask_for(self, needs: tuple[Need, ...]) -> None:
+        self.needs = needs
+        self.folded_needs = [[need.skill, need.least] for need in needs]
+
+    def keep_to(self, hard: frozenset[str], preferred: tuple[str, ...]) -> None:
+        """What never changes in a contact's life: needs that do not relax, agents it would rather have."""
+        self.hard = hard
+        self.folded_hard = sorted(hard)
+        self.preferred = preferred
+        self.folded_preferred = list(preferred)
+
     def copy(self) -> tuple[Any, ...]:
         """Everything that is state, for `put_back`."""
         return (
@@ -155,6 +172,7 @@ class Contact:
             self.head_start_s,
             self.emergency,
             self.needs,
+            self.folded_needs,
             self.only,
             self.only_until,
             self.stood_at,
@@ -188,6 +206,7 @@ class Contact:
             self.head_start_s,
             self.emergency,
             self.needs,
+            self.folded_needs,
             self.only,
             self.only_until,
             self.stood_at,
@@ -234,14 +253,14 @@ class Contact:
             "jumped": self.jumped,
             "head_start_s": self.head_start_s,
             "emergency": self.emergency,
-            "needs": [[n.skill, n.least] for n in self.needs],
-            "hard": sorted(self.hard),
-            "preferred": list(self.preferred),
-            "only": list(self.only),
+            "needs": self.folded_needs,
+            "hard": self.folded_hard,
+            "preferred": self.folded_preferred,
+            "only": list(self.only) if self.only else [],
             "only_until": self.only_until,
             "stood_at": self.stood_at,
             "direct": self.direct,
-            "declined": dict(self.declined),
+            "declined": dict(self.declined) if self.declined else {},
             "agent": self.agent,
             "offer": self.offer,
             "offers": self.offers,
@@ -260,8 +279,7 @@ class Contact:
     @classmethod
     def unfold(cls, f: Mapping[str, Any]) -> Contact:
         c = cls(f["id"], f["queue"], Channel(f["channel"]), f["queued_at"])
-        c.hard = frozenset(f["hard"])
-        c.preferred = tuple(f["preferred"])
+        c.keep_to(frozenset(f["hard"]), tuple(f["preferred"]))
         c.simulated = f["simulated"]
         c.put_back(
             (
@@ -277,6 +295,7 @@ class Contact:
                 f["head_start_s"],
                 f["emergency"],
                 tuple(Need(skill, least) for skill, least in f["needs"]),
+                f["needs"],
                 tuple(f["only"]),
                 f["only_until"],
                 f["stood_at"],
@@ -316,6 +335,7 @@ class Agent:
         "accounted",
         "busy_s",
         "exclusive",
+        "folded_profile",
         "id",
         "idle_s",
         "idle_since",
@@ -335,6 +355,7 @@ class Agent:
     def __init__(self, profile: AgentProfile, now: float) -> None:
         self.id = profile.id
         self.profile = profile
+        self.folded_profile = _fold_profile(profile)
         self.presence = Presence.OFFLINE
         self.reason = ""
         self.since = now
@@ -355,6 +376,7 @@ class Agent:
     def copy(self) -> tuple[Any, ...]:
         return (
             self.profile,
+            self.folded_profile,
             self.presence,
             self.reason,
             self.since,
@@ -369,6 +391,7 @@ class Agent:
     def put_back(self, state: tuple[Any, ...]) -> None:
         (
             self.profile,
+            self.folded_profile,
             self.presence,
             self.reason,
             self.since,
@@ -380,6 +403,10 @@ class Agent:
             work,
         ) = state
         self.work = dict(work)
+
+    def set_profile(self, profile: AgentProfile) -> None:
+        self.profile = profile
+        self.folded_profile = _fold_profile(profile)
 
     def account(self, now: float) -> None:
         """Charge the time since the last change to work or to idleness. Call before either changes."""
@@ -400,16 +427,9 @@ class Agent:
         return sum(1 for task in self.work.values() if task.channel is channel)
 
     def fold(self) -> Json:
-        p = self.profile
         return {
             "id": self.id,
-            "profile": {
-                "id": p.id,
-                "queues": sorted(p.queues),
-                "skills": dict(p.skills),
-                "capacity": {Channel(k).value: v for k, v in p.capacity.items()},
-                "site": p.site,
-            },
+            "profile": self.folded_profile,
             "presence": self.presence._value_,
             "reason": self.reason,
             "since": self.since,
@@ -436,6 +456,7 @@ class Agent:
         a.put_back(
             (
                 profile,
+                a.folded_profile,
                 Presence(f["presence"]),
                 f["reason"],
                 f["since"],
@@ -448,6 +469,16 @@ class Agent:
             )
         )
         return a
+
+
+def _fold_profile(profile: AgentProfile) -> Json:
+    return {
+        "id": profile.id,
+        "queues": sorted(profile.queues),
+        "skills": dict(profile.skills),
+        "capacity": {Channel(channel).value: most for channel, most in profile.capacity.items()},
+        "site": profile.site,
+    }
 
 
 class Traits:

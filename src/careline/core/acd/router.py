@@ -1078,13 +1078,24 @@ class Router:
             c.declined = {id: until for id, until in c.declined.items() if until > now}
             if c.declined:
                 due = min(c.declined.values())
-        by = 0
-        for relax in rules.relax:
-            at = c.entered_at + relax.after_s
-            if at <= now:
-                by += relax.by
-            elif at < due:
-                due = at
+        asks = CHANNEL_BITS[c.channel]
+        if c.needs:
+            by = 0
+            relaxes_at = NEVER
+            for relax in rules.relax:
+                at = c.entered_at + relax.after_s
+                if at <= now:
+                    by += relax.by
+                elif at < relaxes_at:
+                    relaxes_at = at
+            for need in c.needs:
+                least = need.least
+                if need.skill not in c.hard:
+                    least -= by
+                    if least >= 1 and relaxes_at < due:
+                        due = relaxes_at
+                if least >= 1:
+                    asks |= self._bits.get((need.skill, least)) or self._new_bit(need.skill, least)
         serving = q.alone
         for overflow in rules.overflow:
             if overflow.after_s is not None:
@@ -1095,7 +1106,9 @@ class Router:
                         serving = (*serving, target)
                 elif at < due:
                     due = at
-        group = self._group(c, q, serving, by)
+        group = q.own.get((asks, serving))
+        if group is None:
+            group = q.own[asks, serving] = Group(q, serving, c.channel, asks)
         c.asks = group.asks
         c.group = group
         c.place = _IN_GROUP
@@ -1167,18 +1180,6 @@ class Router:
         self._touch_contact(c)
         self._leave_spot(c)
         self._stand(c, self._queues[c.queue], self._now)
-
-    def _group(self, c: Contact, q: Queue, serving: tuple[Queue, ...], by: int) -> Group:
-        """Those like it: the same needs after all but the hard ones fell by `by`, the same queues serving."""
-        asks = CHANNEL_BITS[c.channel]
-        for need in c.needs:
-            least = need.least if need.skill in c.hard else need.least - by
-            if least >= 1:
-                asks |= self._bits.get((need.skill, least)) or self._new_bit(need.skill, least)
-        group = q.own.get((asks, serving))
-        if group is None:
-            group = q.own[asks, serving] = Group(q, serving, c.channel, asks)
-        return group
 
     def _new_bit(self, skill: str, least: int) -> int:
         """Something is asked for the first time: note who has it."""

@@ -379,9 +379,7 @@ class Router:
 
     def _apply_rules(self, q: Queue) -> None:
         """Follow the rules into the indices: overflow by ratio. Groups of old rules empty themselves."""
-        for target in q.overflowing:
-            target.sources.pop(q.id, None)
-        q.overflowing = ()
+        q.overflow_into(())
         ratios = {o.to: o.ratio for o in q.rules.overflow if o.ratio is not None and o.to != q.id}
         q.ratios = tuple((self._queue(to), ratio) for to, ratio in ratios.items())
 
@@ -1203,6 +1201,7 @@ class Router:
                     traits.has |= bit
         a.traits = traits
         a.qs = [self._queue(id) for id in sorted(profile.queues)]
+        a.fronts = [q.heads for q in a.qs]
         ready = a.presence is _READY
         for q in a.qs:
             q.members[a.id] = a
@@ -1351,8 +1350,8 @@ class Router:
             partly = True
         has = a.traits.has
         best: Entry | None = None
-        for q in a.qs:
-            for entry in q.heads:
+        for heads in a.fronts:
+            for entry in heads:
                 if best is not None and best < entry:
                     break
                 first: Contact = entry[4]
@@ -1365,8 +1364,6 @@ class Router:
                 else:
                     best = entry
                     break
-            if q.sources:
-                best = self._best_of_sources(a, q, best, partly)
         for c in a.exclusive.values():
             if (best is None or c.entry < best) and c.id not in a.work:
                 if partly and not c.whole and not self._room(a, c.channel):
@@ -1375,14 +1372,6 @@ class Router:
         if best is not None and partly and best[4].whole:
             self._keep_free(a, best[4])
             return None
-        return best
-
-    def _best_of_sources(self, a: Agent, q: Queue, best: Entry | None, partly: bool) -> Entry | None:
-        """The same among the queues that overflow into this one by ratio."""
-        for source in q.sources.values():
-            for group in source.groups():
-                if group.home is source and group.suits(a.traits):
-                    best = self._earlier(a, group, best, partly)
         return best
 
     def _keep_free(self, a: Agent, caller: Contact) -> None:
@@ -1425,15 +1414,28 @@ class Router:
             return self._find_only(c)
         asks = c.asks
         channel = c.channel
-        for q in (*group.serving, *group.home.overflowing):
-            best: Free | None = None
+        serving = group.serving
+        if group.home.overflowing:
+            serving = (*serving, *group.home.overflowing)
+        for q in serving:
             heaps = q.idle[channel]
+            if not heaps:
+                continue
+            best: Free | None = None
+            left: list[Traits] = []  # nobody stands free there any more
             for traits, heap in heaps.items():
-                if not heap or asks & traits.has != asks:
+                while heap and heap[0][5].stamp != heap[0][4]:
+                    heappop(heap)
+                if not heap:
+                    left.append(traits)
+                    continue
+                if asks & traits.has != asks:
                     continue
                 free = self._first_free(heap, c)
                 if free is not None and (best is None or free < best):
                     best = free
+            for traits in left:
+                del heaps[traits]
             if best is not None:
                 free_agent: Agent = best[5]
                 return free_agent
@@ -1477,23 +1479,19 @@ class Router:
         """The first voice caller before `c` whom this agent, busy with texts, will have to serve."""
         best: Entry = c.entry
         has = a.traits.has
-        for q in a.qs:
-            for entry in q.heads:
+        for heads in a.fronts:
+            for entry in heads:
                 if not entry < best:
                     break
-                head: Contact = entry[4]
-                if head.whole and head.asks & has == head.asks:
-                    assert head.group is not None
-                    best = _earlier_in(head.group, best, a)
-            for source in q.sources.values():
-                for group in source.groups():
-                    if group.home is source and group.whole and group.suits(a.traits):
-                        best = _earlier_in(group, best, a)
+                first: Contact = entry[4]
+                if first.whole and first.asks & has == first.asks:
+                    assert first.group is not None
+                    best = _earlier_in(first.group, best, a)
         for other in a.exclusive.values():
             if other.whole and other.entry < best:
                 best = other.entry
-        first: Contact = best[4]
-        return None if first is c else first
+        before: Contact = best[4]
+        return None if before is c else before
 
     def _find_only(self, c: Contact) -> Agent | None:
         best: Agent | None = None
@@ -1564,21 +1562,24 @@ class Router:
             self._check_ratio(q)
 
     def _check_ratio(self, q: Queue) -> None:
-        now_over = tuple(target for target, ratio in q.ratios if q.unassigned > ratio * q.ready)
-        if now_over == q.overflowing:
+        now_over: tuple[Queue, ...] = ()
+        for target, ratio in q.ratios:
+            if q.unassigned > ratio * q.ready:
+                now_over = (*now_over, target)
+        before = q.overflowing
+        if now_over == before:
             return
-        for target in q.overflowing:
+        for target in before:
             if target not in now_over:
-                target.sources.pop(q.id, None)
                 for kept in self._kept.values():  # the voice caller they are kept for may be of this queue
                     for a in kept.values():
                         a.kept_for = ""
                         self._hot_agents[a.id] = a
                 self._kept = {}
-        fresh = [target for target in now_over if target not in q.overflowing]
-        q.overflowing = now_over
-        for target in fresh:
-            target.sources[q.id] = q
+        q.overflow_into(now_over)
+        for target in now_over:
+            if target in before:
+                continue
             for a in target.members.values():
                 if a.presence is _READY and (not a.work or len(a.traits.channels) > 1):
                     self._hot_agents[a.id] = a

@@ -7,7 +7,7 @@ are not state: they follow from the records and are made again from them.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from careline.core.acd.model import (
@@ -336,6 +336,7 @@ class Agent:
         "busy_s",
         "exclusive",
         "folded_profile",
+        "fronts",
         "id",
         "idle_s",
         "idle_since",
@@ -367,6 +368,7 @@ class Agent:
         self.work: dict[str, Task] = {}
         # Indices, made by the router.
         self.qs: list[Queue] = []
+        self.fronts: list[list[Entry]] = []  # the heads of each of them
         self.traits: Traits = Traits({}, frozenset())
         self.stamp = 0
         self.listed = -1  # the stamp under which it stands in its queues' idle heaps
@@ -502,7 +504,7 @@ class Group:
     now.
     """
 
-    __slots__ = ("asks", "channel", "home", "line", "serving", "whole")
+    __slots__ = ("asks", "channel", "fronts", "home", "line", "serving", "whole")
 
     def __init__(self, home: Queue, serving: tuple[Queue, ...], channel: Channel, asks: int) -> None:
         self.home = home
@@ -510,22 +512,22 @@ class Group:
         self.channel = channel
         self.whole = channel is _VOICE or channel is _VIDEO
         self.asks = asks  # the bits an agent must have
+        self.fronts: list[list[Entry]] = []  # the heads of queues among which the first of the line stands
         self.line: list[Entry] = []
 
     def suits(self, traits: Traits) -> bool:
         return self.asks & traits.has == self.asks
 
     def enter(self, entry: Entry) -> None:
-        """Take a place in the line; its first stands among the heads of every queue that serves it."""
+        """Take a place in the line."""
         line = self.line
         if not line:
             line.append(entry)
-            for q in self.serving:
-                insort(q.heads, entry)
+            self.show()
         elif entry < line[0]:
-            for q in self.serving:
-                remove(q.heads, line[0])
-                insort(q.heads, entry)
+            for heads in self.fronts:
+                remove(heads, line[0])
+                insort(heads, entry)
             line.insert(0, entry)
         else:
             insort(line, entry)
@@ -536,10 +538,24 @@ class Group:
             remove(line, entry)
             return
         del line[0]
-        for q in self.serving:
-            remove(q.heads, entry)
+        for heads in self.fronts:
+            remove(heads, entry)
             if line:
-                insort(q.heads, line[0])
+                insort(heads, line[0])
+        if not line:
+            self.fronts = []
+
+    def show(self) -> None:
+        """Stand with the first of the line among the heads of every queue that serves the group now."""
+        first = self.line[0]
+        for heads in self.fronts:
+            remove(heads, first)
+        self.fronts = [q.heads for q in self.serving]
+        for q in self.home.overflowing:
+            if q not in self.serving:
+                self.fronts.append(q.heads)
+        for heads in self.fronts:
+            insort(heads, first)
 
 
 def remove(line: list[Entry], entry: Entry) -> None:
@@ -577,7 +593,6 @@ class Queue:
         "rules",
         "seen_at",
         "serial",
-        "sources",
         "taken",
         "unassigned",
         "waited",
@@ -613,14 +628,16 @@ class Queue:
         self.lost = 0
         self.ratios: tuple[tuple[Queue, float], ...] = ()
         self.overflowing: tuple[Queue, ...] = ()
-        self.sources: dict[str, Queue] = {}
 
-    def groups(self) -> Iterator[Group]:
-        """The groups with somebody in them that agents of this queue serve, in order of their first."""
-        for entry in self.heads:
+    def overflow_into(self, targets: tuple[Queue, ...]) -> None:
+        """Let agents of these queues too, and of no others by ratio, see the groups of this one's callers."""
+        if targets == self.overflowing:
+            return
+        self.overflowing = targets
+        for entry in [entry for entry in self.heads if entry[4].group.home is self]:
             first: Contact = entry[4]
             assert first.group is not None
-            yield first.group
+            first.group.show()
 
     def set_rules(self, rules: QueueRules) -> None:
         self.known = True

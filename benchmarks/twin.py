@@ -99,7 +99,8 @@ class Crowd:
     """The same calls in a centre that never lets anybody wait: a control variate for P(wait).
 
     How many talk there at once is Poisson with the offered load as its mean, so the chance that a caller finds at least
-    as many talking as the real centre has agents is known exactly. By what its own share misses that chance, the twin's
+    as many talking as the real centre has agents is known exactly (it is Erlang A's own P(wait) here, where talks and
+    patiences have the same mean). By what its own share misses that chance, the twin's
     share of waiting callers is off, too: a run in which calls happened to bunch has more of both. What is left after
     subtracting is the twin's own error, with a fifth of the noise (Law, "Simulation Modeling and Analysis", 11.4).
     """

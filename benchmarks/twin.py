@@ -102,7 +102,7 @@ class Crowd:
     as many talking as the real centre has agents is known exactly (it is Erlang A's own P(wait) here, where talks and
     patiences have the same mean). By what its own share misses that chance, the twin's
     share of waiting callers is off, too: a run in which calls happened to bunch has more of both. What is left after
-    subtracting is the twin's own error, with a fifth of the noise (Law, "Simulation Modeling and Analysis", 11.4).
+    subtracting is the twin's own error, with about half the noise (Law, "Simulation Modeling and Analysis", 11.4).
     """
 
     def __init__(self, warm: int) -> None:

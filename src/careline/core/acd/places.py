@@ -125,7 +125,7 @@ def enter_line(r: Centre, c: Contact, q: Queue) -> None:
         insort(line, entry)
         insort(q.jumpers, entry)
         c.jumped = True
-    if 0 < c.first < c.came:
+    if 0 < c.first < c.came and not r._trusting:  # else who was overtaken is as they say
         note_overtakers(r, c, q)
 
 

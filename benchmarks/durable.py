@@ -1,9 +1,9 @@
 """From an event to its assignment on the disk: `python -m benchmarks.durable [--quick]`.
 
 Calls arrive at random, 50 a second on average, at a switchboard with enough agents; they are answered, talked and
-written up, all of it through the switchboard: 200 events a second. Measured is the time from handing the arrival in until
-its offer is committed and known. Then 500 arrivals a second for 10 s: counted are those that did not come onto the
-ledger, and the time from the last arrival until the last of them is committed.
+written up, all of it through the switchboard: 200 events a second. Measured is the time from handing the arrival in
+until its offer is committed and known. Then 500 arrivals a second for 10 s: counted are those that did not come onto
+the ledger, and the time from the last arrival until the last of them is committed.
 
 The server is that of DATABASE_URL with its own settings (fsync is as it is there: see the table), else one of our own.
 """

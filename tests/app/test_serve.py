@@ -48,7 +48,7 @@ class System:
 
     def start(self) -> None:
         self.process = self.command("serve", CARELINE_POSTGRES=os.environ.get("CARELINE_POSTGRES", "wheel"))
-        eventually(self.answers, within_s=90)
+        eventually(self.answers, within_s=240)
 
     def answers(self) -> bool:
         assert self.process is not None
@@ -143,7 +143,7 @@ def test_start_after_kill_9_of_the_supervisor_ends_what_was_left_and_goes_on(sys
 
     eventually(lambda: not any(processes.alive(pid) for pid in left.values()))
     eventually(lambda: (system.folder / "run" / "children.json").exists())
-    eventually(lambda: set(system.pids()) == set(left) and system.answers(), within_s=90)
+    eventually(lambda: set(system.pids()) == set(left) and system.answers(), within_s=240)
     assert not set(system.pids().values()) & set(left.values())
 
 

@@ -97,7 +97,7 @@ class LiveProcess:
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = log
         self._environment = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
             "DATABASE_URL": database_url(),
             "CARELINE_SECRET_KEY": settings.SECRET_KEY,
             "CARELINE_CALLS_PER_MINUTE": "100000",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 from uuid import UUID, uuid5
 
 import psycopg
 import pytest
 import pytest_asyncio
-from django.db import connection
+from django.db import connection, connections, transaction
 
+from careline.care.contacts.models import LedgerRow
 from careline.core.acd.model import (
     AgentProfile,
     AgentReady,
@@ -21,6 +24,8 @@ from careline.core.acd.model import (
     QueueSet,
 )
 from careline.switchboard.engine import Switchboard
+
+T = TypeVar("T")
 
 CAST = UUID("0191a000-0000-7000-8000-000000000000")
 
@@ -79,9 +84,51 @@ def dsn_of(settings: dict) -> str:
     )
 
 
+# What the switchboard writes. Emptied by hand: flushing every table of the house takes far longer than most tests.
+WRITTEN = (
+    "contacts_ledgerrow",
+    "contacts_livestate",
+    "contacts_reasontext",
+    "contacts_agentinterval",
+    "contacts_agentfold",
+    "contacts_projectioncursor",
+    "switchboard_fence",
+    "outbox_outboxrow",
+)
+
+
+def empty() -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE contacts_ledgerrow DISABLE TRIGGER USER")
+        for table in WRITTEN:
+            cursor.execute(f"DELETE FROM {table}")
+        cursor.execute("ALTER TABLE contacts_ledgerrow ENABLE TRIGGER USER")
+
+
 @pytest.fixture
-def dsn(transactional_db) -> str:
-    return dsn_of(connection.settings_dict)
+def dsn(django_db_setup, django_db_blocker) -> Iterator[str]:
+    """The test database with nothing of the switchboard's in it. Commits are real: no transaction is wrapped around."""
+    with django_db_blocker.unblock():
+        empty()
+        yield dsn_of(connection.settings_dict)
+        empty()
+        connection.close()
+
+
+async def orm(work: Callable[[], T]) -> T:
+    """Ask Django's models from a coroutine, in a thread that leaves no connection behind."""
+
+    def ask() -> T:
+        try:
+            return work()
+        finally:
+            connections.close_all()
+
+    return await asyncio.to_thread(ask)
+
+
+async def rows(**wanted) -> list[LedgerRow]:
+    return await orm(lambda: list(LedgerRow.objects.filter(**wanted).order_by("position")))
 
 
 @pytest.fixture

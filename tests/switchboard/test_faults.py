@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from careline.care.contacts.models import LedgerRow, ReasonText
+from careline.care.contacts.models import ReasonText
 from careline.core.acd.model import (
     AgentPaused,
     AgentReady,
@@ -32,13 +32,9 @@ from careline.switchboard import engine, journal
 from careline.switchboard.clock import SteadyClock
 from careline.switchboard.errors import Unavailable
 
-from .conftest import OLENA, QUEUE, Heard, Time, call, crash, named, rules
+from .conftest import OLENA, QUEUE, Heard, Time, call, crash, named, orm, rows, rules
 
 PETRO, MARIA, IVAN = named("petro"), named("maria"), named("ivan")
-
-
-async def rows(**wanted) -> list[LedgerRow]:
-    return [row async for row in LedgerRow.objects.filter(**wanted).order_by("position")]
 
 
 class Failing:
@@ -350,7 +346,7 @@ class TestWords:
         await staffed.submit(ContactReordered(PETRO, 60.0, OLENA, "Petro Shevchenko's mother is very ill"))
 
         [row] = await rows(kind="ContactReordered")
-        kept = await ReasonText.objects.aget()
+        kept = await orm(ReasonText.objects.get)
         assert row.data["reason"] == f"text:{kept.id}"
         assert (kept.text, str(kept.subject)) == ("Petro Shevchenko's mother is very ill", PETRO)
 

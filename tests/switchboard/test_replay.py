@@ -6,16 +6,15 @@ from random import Random
 from uuid import UUID
 
 import pytest
-from asgiref.sync import sync_to_async
 
 from careline.care.contacts import ledger
-from careline.care.contacts.models import LedgerRow, LiveState
+from careline.care.contacts.models import LiveState
 from careline.core.acd.model import Event, IllegalEvent
 from careline.core.acd.router import Router
 from careline.switchboard import codec
 from careline.switchboard.replay import replay
 
-from .conftest import crash
+from .conftest import crash, orm, rows
 from .histories import next_event, opening
 
 
@@ -44,9 +43,9 @@ async def test_replay_equals_the_stored_states_and_the_living_router(switchboard
             board = switchboards()
             await board.start()
 
-    again = await sync_to_async(replay)()
+    again = await orm(replay)
 
-    stored = {str(s.subject): s.state async for s in LiveState.objects.all()}
+    stored = await orm(lambda: {str(s.subject): s.state for s in LiveState.objects.all()})
     assert folded(again) == stored == folded(board.router)
     assert [again.waiting(q.id) for q in again.queues()] == [board.router.waiting(q.id) for q in again.queues()]
 
@@ -65,7 +64,7 @@ async def test_streams_are_numbered_without_gaps(switchboards, time):
             continue
 
     streams: dict[tuple, list[int]] = {}
-    async for row in LedgerRow.objects.order_by("position"):
+    for row in await rows():
         streams.setdefault((row.subject, row.stream), []).append(row.seq)
     assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in streams.values())
     assert len(streams) > 20
@@ -86,5 +85,5 @@ async def test_every_event_reads_back_as_it_was_written(switchboards, time):
         except IllegalEvent:
             continue
 
-    rows = await sync_to_async(lambda: [r for r in ledger.routing() if r.kind in codec.EVENTS])()
-    assert [codec.decode_event(row.kind, row.data) for row in rows] == heard
+    written = await orm(lambda: [r for r in ledger.routing() if r.kind in codec.EVENTS])
+    assert [codec.decode_event(row.kind, row.data) for row in written] == heard

@@ -32,7 +32,7 @@ from careline.app.supervisor import Command, Database, Signals, Supervisor, end_
 
 log = structlog.get_logger("careline.serve")
 
-READY_S = 60.0
+READY_S = 180.0
 DATABASE_S = 60.0
 
 

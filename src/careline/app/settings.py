@@ -48,6 +48,7 @@ ALLOWED_HOSTS = os.environ.get("CARELINE_HOSTS", "127.0.0.1,localhost,[::1]").sp
 CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("CARELINE_ORIGINS", "").split(",") if o]
 LIVE_URL = os.environ.get("CARELINE_LIVE_URL", "http://127.0.0.1:8002")  # where web pokes the live process
 FILES_DIR = Path(os.environ.get("CARELINE_FILES", "/nonexistent"))
+POLICY_DIR = os.environ.get("CARELINE_POLICIES", "")  # folder of <network code>.toml: what a site makes stricter
 
 INSTALLED_APPS = [
     "careline.base.accounts.admin_config.AdminConfig",
@@ -76,6 +77,7 @@ INSTALLED_APPS = [
     "careline.oversight.insight",
     "careline.faces.desk",
     "careline.faces.portal",
+    "careline.faces.hall",
 ]
 
 MIDDLEWARE = [
@@ -119,9 +121,11 @@ AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     "allauth.account.auth_backends.AuthenticationBackend",
 ]
+_VALIDATORS = "django.contrib.auth.password_validation"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+    {"NAME": f"{_VALIDATORS}.UserAttributeSimilarityValidator"},
+    {"NAME": f"{_VALIDATORS}.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": f"{_VALIDATORS}.CommonPasswordValidator"},
 ]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
@@ -167,6 +171,7 @@ SECOND_FACTOR = os.environ.get("CARELINE_SECOND_FACTOR", "off" if DEMO else "adm
 SOCIALACCOUNT_ADAPTER = "careline.base.accounts.adapters.SocialAccountAdapter"
 SOCIALACCOUNT_STORE_TOKENS = False
 OIDC_URL = os.environ.get("CARELINE_OIDC_URL", "")
+OIDC_PAGE = os.environ.get("CARELINE_OIDC_PAGE", OIDC_URL)  # where people sign in, when that is another host
 OIDC_USERNAME_CLAIM = os.environ.get("CARELINE_OIDC_USERNAME_CLAIM", "preferred_username")
 SOCIALACCOUNT_PROVIDERS: dict[str, dict[str, object]] = {
     "openid_connect": {
@@ -236,7 +241,7 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF],
         "frame-ancestors": [NONE],
         # Signing in through the house's identity provider posts here and is sent there.
-        "form-action": [SELF, *(f"{part.scheme}://{part.netloc}" for part in [urlsplit(OIDC_URL)] if OIDC_URL)],
+        "form-action": [SELF, *(f"{page.scheme}://{page.netloc}" for page in [urlsplit(OIDC_PAGE)] if OIDC_PAGE)],
         "base-uri": [NONE],
         "object-src": [NONE],
     }

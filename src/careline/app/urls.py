@@ -15,6 +15,7 @@ urlpatterns = [
     path("accounts/", include("careline.faces.door.urls")),
     path("", include("careline.faces.desk.urls")),
     path("", include("careline.faces.portal.urls")),
+    path("", include("careline.faces.hall.urls")),
 ]
 
 handler400 = "careline.base.errors.pages.bad_request"

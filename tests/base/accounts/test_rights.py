@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -186,3 +187,15 @@ def test_what_is_set_above_holds_below(reader, district, city):
     oksana = reader("oksana", district.centre)
 
     assert set(rights.inherited(oksana, Organisation.objects.all(), "")) == {district.root, district.centre}
+
+
+def test_the_documents_tell_the_same():
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "rights.md").read_text()
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("| ")
+    ]
+    header, *lines = [row for row in rows if len(row) == len(Role) + 1]
+    roles = [Role(name.replace(" ", "_")) for name in header[1:]]
+
+    told = {role: {row[0].strip("`") for row in lines if row[1 + n] == "yes"} for n, role in enumerate(roles)}
+    assert told == {role: set(ROLE_RIGHTS[role]) for role in Role}

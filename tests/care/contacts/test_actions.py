@@ -181,9 +181,7 @@ class TestHall:
         assert first.started_at == at
 
     def test_a_phone_with_a_wrong_clock_logs_nothing_in_the_future(self, district, olena):
-        contact = actions.log_walk_in(
-            olena, key="k1", topic_id=district.lab.pk, at=timezone.now() + timedelta(days=2)
-        )
+        contact = actions.log_walk_in(olena, key="k1", topic_id=district.lab.pk, at=timezone.now() + timedelta(days=2))
 
         assert contact.started_at <= timezone.now()
 

@@ -17,6 +17,7 @@ from tests.faces.door.test_sign_in import code_of
 
 AXE = Path(__file__).parents[2] / "support" / "axe.min.js"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
+expect.set_options(timeout=15_000)
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
 
@@ -38,7 +39,7 @@ def page(browser, live_server, settings) -> Iterator[Page]:
     settings.SECOND_FACTOR = "off"
     settings.ALLOWED_HOSTS = ["*"]
     context = browser.new_context(base_url=live_server.url.replace("127.0.0.1", "localhost"), locale="en-GB")
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(20_000)
     page = context.new_page()
     complaints: list[str] = []
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
@@ -225,6 +226,8 @@ def test_the_administration_works_under_the_strict_policy(page, posting, reader,
     page.locator("#id_postings-1-valid_from").fill("2026-03-02")
     shoot(page, "admin-person")
     page.get_by_role("button", name="Save", exact=True).click()
+    page.wait_for_load_state()
+    assert page.locator(".errorlist").all_inner_texts() == []
     expect(page.locator(".messagelist .success")).to_be_visible()
     shoot(page, "admin-people")
     assert oksana.user.postings.count() == 2

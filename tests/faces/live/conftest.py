@@ -317,12 +317,12 @@ async def running(switchboard) -> AsyncIterator[Running]:
         yield each
 
 
-async def in_db(function: Callable[..., Any], *args: Any) -> Any:
+async def in_db(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """The database beside the event loop, with a connection that is closed again."""
 
     def call() -> Any:
         try:
-            return function(*args)
+            return function(*args, **kwargs)
         finally:
             connections.close_all()
 

@@ -37,9 +37,9 @@ async def test_both_sides_hear_each_other(centre, session, tmp_path):
         await caller.call(centre.line.code, "uk")
         await caller.until(lambda: caller.phase == "talking")
         async with asyncio.timeout(15):
-            await caller.talk.connected.wait()
-            while not (caller.talk.ear.heard_something and all(t.ear.heard_something for t in desk.talks.values())):
-                await asyncio.sleep(0.05)
+            await caller.talk.ear.something.wait()
+            [talk] = desk.talks.values()
+            await talk.ear.something.wait()
         await desk.end(caller.contact)
         await caller.until(lambda: caller.phase == "ended")
         await desk.until(lambda: not desk.phone["work"])

@@ -1,7 +1,8 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class Config(AppConfig):
     name = "careline.base.accounts"
     label = "accounts"
-    verbose_name = "Accounts"
+    verbose_name = _("Staff and postings")

@@ -14,14 +14,14 @@ class AuditRow(models.Model):
     """One look or one change. A search is one row that lists the ids it showed."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    at = models.DateTimeField(auto_now_add=True)
+    at = models.DateTimeField(_("time"), auto_now_add=True)
     user_id = models.UUIDField(null=True)
     posting_id = models.UUIDField(null=True)
     organisation_id = models.UUIDField(null=True)
-    action = models.CharField(max_length=40)  # patient.opened, patient.searched, contact.exported ...
-    subject = models.CharField(max_length=40)  # patient, contact, recording ...
+    action = models.CharField(_("action"), max_length=40)  # patient.opened, patient.searched, contact.exported ...
+    subject = models.CharField(_("subject"), max_length=40)  # patient, contact, recording ...
     subject_ids = ArrayField(models.UUIDField(), default=list)
-    reason = models.CharField(max_length=200, blank=True)
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
     detail = models.JSONField(default=dict)  # never names or numbers
 
     class Meta:

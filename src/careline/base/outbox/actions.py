@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
-import httpx
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -58,6 +57,8 @@ def _poke_soon() -> None:
 
 
 def _poke(live_url: str) -> None:
+    import httpx  # heavy, and only needed here, in a thread that nobody waits for
+
     _poke_queued.clear()
     try:
         httpx.post(f"{live_url}/live/poke", timeout=POKE_TIMEOUT_S, trust_env=False)

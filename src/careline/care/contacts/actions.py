@@ -42,7 +42,7 @@ from careline.care.contacts.models import (
     UnwellAlert,
 )
 from careline.care.contacts.queries import gave_up_before, may_see
-from careline.care.contacts.rules import UNDO_WITHIN, Outcome, e164, logged_at
+from careline.care.contacts.rules import HALL_OUTCOMES, UNDO_WITHIN, Outcome, e164, logged_at
 from careline.care.directory.models import PhoneLine, Topic
 from careline.care.patients.models import Patient
 
@@ -344,20 +344,24 @@ def log_walk_in(
     *,
     key: str,
     topic_id: UUID | str,
+    outcome: str = "",
     site_id: UUID | str | None = None,
     place: str = "",
     at: datetime | None = None,
 ) -> Contact:
     """Somebody in the hall was helped: two taps. `at` is when it happened, if the phone was offline then.
 
-    Raises NotAllowed, PlaceUnknown, TopicUnknown.
+    Raises NotAllowed, PlaceUnknown, TopicUnknown, OutcomeUnknown.
     """
     reader.require("walk_in.log")
+    if outcome and outcome not in HALL_OUTCOMES:
+        raise OutcomeUnknown
     if before := ledger.known(_key("walk_in", key)):
         return _own(reader, before)
     site = _site(reader, site_id or reader.site_id)
     contact, topic = _in_the_hall(reader, site, place, at, _key("walk_in", key), topic_id)
-    _write(contact, "WalkInLogged", contact.started_at, {"topic": _id(topic), "by": str(reader.user_id)})
+    data = {"topic": _id(topic), "outcome": outcome, "by": str(reader.user_id)}
+    _write(contact, "WalkInLogged", contact.started_at, data)
     _tick("walk_in_logged", key, contact)
     return contact
 

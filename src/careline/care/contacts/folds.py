@@ -203,7 +203,7 @@ def _rated(f: _Folding, at: datetime, d: dict[str, Any]) -> None:
 
 def _walk_in(f: _Folding, at: datetime, d: dict[str, Any]) -> None:
     s = f.summary
-    s.topic_id, s.agent_id = _uuid(d.get("topic")), UUID(d["by"])
+    s.topic_id, s.agent_id, s.outcome = _uuid(d.get("topic")), UUID(d["by"]), d.get("outcome", "")
     s.phase, s.cause, s.ended_at, s.recorded_at = "ended", "completed", at, at
 
 

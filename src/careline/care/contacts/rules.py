@@ -29,11 +29,17 @@ class Outcome(TextChoices):
     COMPLAINT = "complaint", _("Complaint taken")
     EMERGENCY = "emergency", _("Emergency help sent for")
     HELPED = "helped", _("Helped on the spot")
+    SHOWN = "shown", _("Showed how, did it themselves")
+    WALKED = "walked", _("Walked them there")
+    NOT_SOLVED = "not_solved", _("Not solved")
     NOTHING_NEEDED = "nothing_needed", _("No answer needed")
     WRONG_NUMBER = "wrong_number", _("Wrong number")
     DISCONNECTED = "disconnected", _("Cut off")
     NOT_REACHED = "not_reached", _("Patient not reached")
 
+
+# The second tap in the hall, in the order shown.
+HALL_OUTCOMES = (Outcome.HELPED, Outcome.SHOWN, Outcome.WALKED, Outcome.PASSED_ON, Outcome.NOT_SOLVED)
 
 # The caller went away without help: somebody calls them back until they are reached.
 GAVE_UP = ("abandoned", "lost", "callback_failed")

@@ -51,9 +51,7 @@ class WeekRows(Rows):
         super().__init__([forms.TextInput(attrs=box) for _day in WEEKDAYS], list(WEEKDAYS))
 
     def decompress(self, value: Any) -> list[str]:
-        if not isinstance(value, list) or len(value) != 7:
-            return [""] * 7
-        return [_day_text(day) for day in value]
+        return [""] * len(WEEKDAYS)  # a week that is stored comes as rows already: see WeekField.prepare_value
 
 
 class WeekField(forms.MultiValueField):
@@ -64,6 +62,14 @@ class WeekField(forms.MultiValueField):
     def __init__(self, **kwargs: Any) -> None:
         fields = [forms.CharField(required=False, max_length=200) for _day in WEEKDAYS]
         super().__init__(fields=fields, require_all_fields=False, required=False, **kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        """What is stored as rows of text; rows that were typed stay as they are."""
+        stored = isinstance(value, list) and all(isinstance(day, list) for day in value)
+        return [_day_text(day) for day in value] if stored else value
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.prepare_value(initial), data)
 
     def compress(self, rows: list[str]) -> list[list[list[str]]]:
         return [_valid(written_day, text, index) for index, text in enumerate(rows or [""] * 7)]

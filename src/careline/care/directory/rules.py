@@ -10,7 +10,6 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-import holidays as public_holidays
 from django.utils.translation import gettext_lazy as _
 
 from careline.care.directory.errors import BadOverflow, BadRelax, bad_week
@@ -79,6 +78,8 @@ def open_state(plan: Plan | None, closed: bool, notes: dict[date, str], today: d
 @functools.cache
 def holidays_known(country: str) -> bool:
     """Whether the public holidays of this ISO country are known."""
+    import holidays as public_holidays  # heavy: only where a plan names a country
+
     return bool(country) and country in public_holidays.list_supported_countries(include_aliases=False)
 
 
@@ -87,6 +88,8 @@ def holidays_of(country: str, years: tuple[int, ...]) -> frozenset[date]:
     """Public holidays on which a country does not work, for whole years. Unknown or empty country: none."""
     if not holidays_known(country):
         return frozenset()
+    import holidays as public_holidays
+
     return frozenset(public_holidays.country_holidays(country, years=years))
 
 

@@ -14,8 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
-from io import TextIOBase
-from typing import Any
+from typing import Any, TextIO
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -97,7 +96,7 @@ class ImportRefused(CareError):
         return _("Nothing was imported: %(count)d errors.") % {"count": len(self.errors) + self.more}
 
 
-def read_csv(file: TextIOBase) -> Iterator[tuple[int, list[str]]]:
+def read_csv(file: TextIO) -> Iterator[tuple[int, list[str]]]:
     """(line, values) of a file with commas, semicolons or tabs; the first is the header. Empty lines are skipped.
 
     Raises ImportRefused for a file that is not text or not CSV.
@@ -159,7 +158,8 @@ class _Check:
     def values(self, line: int, row: Sequence[str]) -> dict[str, Any] | None:
         """The row's values by column, or None when something in it is wrong."""
         if len(row) != len(self.columns):
-            return self._wrong(line, "", _("%(found)d values, %(wanted)d columns") % self._widths(row))
+            self._wrong(line, "", _("%(found)d values, %(wanted)d columns") % self._widths(row))
+            return None
         values: dict[str, Any] = {}
         good = True
         for name, text in zip(self.columns, row, strict=True):
@@ -341,7 +341,7 @@ class _Staging:
         after = ", ".join(f"'{name}', s.{name}" for name in given)
         after += ", 'phones', (SELECT coalesce(jsonb_agg(n ORDER BY n), '[]') FROM unnest(s.phones) n)"
         self.cursor.execute(
-            f"WITH old AS (SELECT p.id, jsonb_build_object({before}) AS before, jsonb_build_object({after}) AS after"
+            f"WITH old AS (SELECT p.id, jsonb_build_object({before}) AS before, jsonb_build_object({after}) AS after"  # noqa: S608
             f" FROM {both} AND {differs} FOR UPDATE OF p)"
             " INSERT INTO patients_patientchange (patient_id, at, by, before, after)"
             " SELECT id, now(), %(by)s, (SELECT jsonb_object_agg(key, value) FROM jsonb_each(before)"
@@ -350,7 +350,7 @@ class _Staging:
             values,
         )
         self.cursor.execute(
-            f"UPDATE patients_patient p SET {', '.join(f'{_stored(n)} = s.{n}' for n in given)}, changed_at = now(),"
+            f"UPDATE patients_patient p SET {', '.join(f'{_stored(n)} = s.{n}' for n in given)}, changed_at = now(),"  # noqa: S608
             " sort_key = s.sort_key, name_keys = s.name_keys FROM patients_staging s WHERE p.organisation_id ="
             " %(holder)s AND p.external_id = s.external_id AND s.line >= %(low)s AND s.line < %(high)s"
             f" AND {differs}",
@@ -360,7 +360,7 @@ class _Staging:
         left_out = [name for name in OPTIONAL if name not in given]
         defaults = {"needs_interpreter": "false", "hard_of_hearing": "false", "settlement": "NULL", "site": "NULL"}
         self.cursor.execute(
-            "INSERT INTO patients_patient (id, organisation_id, sort_key, name_keys, created_at, changed_at,"
+            "INSERT INTO patients_patient (id, organisation_id, sort_key, name_keys, created_at, changed_at,"  # noqa: S608
             f" {', '.join([*stored, *map(_stored, left_out)])}) SELECT id, %(holder)s, sort_key, name_keys, now(),"
             f" now(), {', '.join([*given, *(defaults.get(name, repr('')) for name in left_out)])}"
             " FROM patients_staging WHERE line >= %(low)s AND line < %(high)s"
@@ -375,7 +375,7 @@ class _Staging:
             values,
         )
         self.cursor.execute(
-            "INSERT INTO patients_patientphone (patient_id, e164, label) SELECT p.id, unnest(s.phones), ''"
+            "INSERT INTO patients_patientphone (patient_id, e164, label) SELECT p.id, unnest(s.phones), ''"  # noqa: S608
             f" FROM {both} ON CONFLICT DO NOTHING",
             values,
         )

@@ -70,8 +70,8 @@ class NameWord(models.Model):
 
     class Meta:
         indexes = [
-            GinIndex(fields=["deletes"], name="name_word_deletes"),
-            GinIndex(OpClass("word", name="gin_trgm_ops"), name="name_word_trigrams"),
+            GinIndex(fields=["deletes"], name="name_word_deletes", fastupdate=False),
+            GinIndex(OpClass("word", name="gin_trgm_ops"), name="name_word_trigrams", fastupdate=False),
         ]
 
 

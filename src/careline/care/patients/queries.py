@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -65,11 +66,11 @@ def search_patients(reader: Reader, text: str, limit: int = 20) -> list[PatientH
     Raises NotAllowed. Takes a few index looks; see docs/explanation/names-and-search.md.
     """
     reader.require("patients.search")
-    organisation = Organisation.objects.get(pk=reader.organisation_id)
+    organisation, mine = _ground(reader)
     today = _today(organisation)
     search = rules.read_search(text, policy_for(organisation).phone_region, today)
     with transaction.atomic():
-        found = _find(reader, search, limit) if search.terms else {}
+        found = _find(reader, mine, search, limit) if search.terms else {}
         hits = _hits(reader, found, today, search.kinds)
         record(reader, "patient.searched", "patient", [hit.id for hit in hits], by=search.kinds, found=len(hits))
     return hits
@@ -159,9 +160,17 @@ def _today(organisation: Organisation) -> date:
 # --- searching -----------------------------------------------------------------------------------------------------
 
 
-def _find(reader: Reader, search: rules.Search, limit: int) -> dict[UUID, rules.Tier]:
+def _ground(reader: Reader) -> tuple[Organisation, list[UUID]]:
+    """The reader's organisation and `network(reader)`, in one query."""
+    root = reader.path.split("/", 1)[0] + "/"
+    own = Organisation.objects.annotate(
+        network=ArraySubquery(Organisation.objects.filter(path__startswith=root).values("pk"))
+    ).get(pk=reader.organisation_id)
+    return own, own.network
+
+
+def _find(reader: Reader, mine: list[UUID], search: rules.Search, limit: int) -> dict[UUID, rules.Tier]:
     """Ids, best first, with the step that found them. A farther step is taken only while there are too few."""
-    mine = network(reader)
     found: dict[UUID, rules.Tier] = {}
     with _Steered():
         for tier, query in rules.steps(search):
@@ -178,14 +187,15 @@ def _find(reader: Reader, search: rules.Search, limit: int) -> dict[UUID, rules.
 
 class _Steered:
     """Keeps the planner on the index of keys: with a limit it may believe that reading the table finds enough sooner,
-    and with many rows compiling the query takes longer than the query. Ends with the block, not with the transaction.
+    and with many rows compiling the query takes longer than the query. Ends with the transaction, and inside a
+    longer one with the block.
     """
 
     def __enter__(self) -> None:
         self._set("off", "off")
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
+        if kind is None and connection.savepoint_ids:
             self._set("on", "on")
 
     @staticmethod

@@ -54,7 +54,7 @@ class Line:
         self._listening: asyncio.Task[None] | None = None
 
     async def post(self, path: str, patience_s: float = 60.0, **body: Any) -> dict[str, Any]:
-        """Sent until it is answered, always with the same key. Raises Refused, or httpx.HTTPError once out of patience."""
+        """Sent until it is answered, always with the same key. Raises Refused, or httpx.HTTPError out of patience."""
         body.setdefault("key", str(uuid.uuid4()))
         wait = FIRST_WAIT_S
         until = asyncio.get_running_loop().time() + patience_s

@@ -117,11 +117,8 @@ class Ear:
     frames: int = 0
     loudest: float = 0.0
     last_at: float = 0.0
+    something: asyncio.Event = field(default_factory=asyncio.Event)  # set once it was more than silence
     _task: asyncio.Task[None] | None = field(default=None, repr=False)
-
-    @property
-    def heard_something(self) -> bool:
-        return self.loudest > AUDIBLE
 
     def listen(self, track: MediaStreamTrack) -> None:
         self.stop()
@@ -141,3 +138,5 @@ class Ear:
             self.last_at = time.monotonic()
             samples = frame.to_ndarray().astype(numpy.float32)
             self.loudest = max(self.loudest, float(numpy.sqrt(numpy.mean(samples * samples))))
+            if self.loudest > AUDIBLE:
+                self.something.set()

@@ -129,8 +129,8 @@ class Router:
         self._hot_agents: dict[AgentId, Agent] = {}
         self._changed: dict[AgentId, Agent] = {}
         self._ratio_moved: dict[QueueId, Queue] = {}
-        # Agents with a text in hand who are being kept free for a voice caller before them.
-        self._draining: dict[AgentId, Agent] = {}
+        # Voice caller -> agents with texts in hand who take no more of them because that caller stands first.
+        self._kept: dict[ContactId, dict[AgentId, Agent]] = {}
         self._trusting = False  # indexing states that were worked out before: windows are as they say
 
     # --- the way in ---------------------------------------------------------------------------------------
@@ -322,8 +322,9 @@ class Router:
     def _list_all(self) -> None:
         for q in [q for q in self._queues.values() if q.ratios]:
             self._check_ratio(q)
-        self._draining = {}
+        self._kept = {}
         for a in self._agents.values():
+            a.kept_for = ""
             self._list(a)
             if a.work and a.presence is _READY:
                 self._best_for(a)
@@ -396,7 +397,7 @@ class Router:
         del self._agents[a.id]
         self._hot_agents.pop(a.id, None)
         self._changed.pop(a.id, None)
-        self._draining.pop(a.id, None)
+        self._let_go(a)
 
     def _drop(self, a: Agent, id: ContactId) -> None:
         """Give back one piece of work of an agent who has gone."""
@@ -464,7 +465,7 @@ class Router:
         self._restamp(a)
         if presence is not _READY:
             self._hot_agents.pop(a.id, None)
-            self._draining.pop(a.id, None)
+            self._let_go(a)
             for c in list(a.exclusive.values()):
                 self._restand(c)
 
@@ -1145,9 +1146,10 @@ class Router:
                 for served in c.group.serving:
                     del served.groups[c.group.number]
         c.place = _NOWHERE
-        if c.whole and self._draining:
-            self._hot_agents.update(self._draining)
-            self._draining = {}
+        if c.whole and c.id in self._kept:
+            for a in self._kept.pop(c.id).values():
+                a.kept_for = ""
+                self._hot_agents[a.id] = a
 
     def _restand(self, c: Contact) -> None:
         self._touch_contact(c)
@@ -1311,24 +1313,56 @@ class Router:
                 return None
             partly = True
         traits = a.traits
+        traits_id = traits.id
         best: Entry | None = None
         for q in a.qs:
             for group in q.groups.values():
-                if group.suits(traits):
+                entry = group.line[0]
+                if best is not None and best < entry:
+                    continue
+                suits = group.fits.get(traits_id)
+                if suits is None:
+                    suits = group.suits(traits)
+                if not suits:
+                    continue
+                if partly or entry[4].declined:
                     best = self._earlier(a, group, best, partly)
-            for source in q.sources.values():
-                for group in source.groups.values():
-                    if group.home is source and group.suits(traits):
-                        best = self._earlier(a, group, best, partly)
+                else:
+                    best = entry
+            if q.sources:
+                best = self._best_of_sources(a, q, best, partly)
         for c in a.exclusive.values():
             if (best is None or c.entry < best) and c.id not in a.work:
                 if partly and not c.whole and not self._room(a, c.channel):
                     continue
                 best = c.entry
         if best is not None and partly and best[4].whole:
-            self._draining[a.id] = a
+            self._keep_free(a, best[4])
             return None
         return best
+
+    def _best_of_sources(self, a: Agent, q: Queue, best: Entry | None, partly: bool) -> Entry | None:
+        """The same among the queues that overflow into this one by ratio."""
+        for source in q.sources.values():
+            for group in source.groups.values():
+                if group.home is source and group.suits(a.traits):
+                    best = self._earlier(a, group, best, partly)
+        return best
+
+    def _keep_free(self, a: Agent, caller: Contact) -> None:
+        """Give this agent no more texts until the voice caller who stands first has been served."""
+        if a.kept_for != caller.id:
+            self._let_go(a)
+            a.kept_for = caller.id
+            self._kept.setdefault(caller.id, {})[a.id] = a
+
+    def _let_go(self, a: Agent) -> None:
+        kept = self._kept.get(a.kept_for)
+        if kept is not None:
+            kept.pop(a.id, None)
+            if not kept:
+                del self._kept[a.kept_for]
+        a.kept_for = ""
 
     def _earlier(self, a: Agent, group: Group, best: Entry | None, partly: bool) -> Entry | None:
         entry = group.line[0]
@@ -1400,22 +1434,28 @@ class Router:
             return True
         if not self._room(a, c.channel):
             return False
-        if self._kept_free(a, c):
-            self._draining[a.id] = a
+        before = self._voice_before(a, c)
+        if before is not None:
+            self._keep_free(a, before)
             return False
         return True
 
-    def _kept_free(self, a: Agent, c: Contact) -> bool:
-        """Whether a voice caller stands before `c` whom this agent, busy with texts, will have to serve."""
+    def _voice_before(self, a: Agent, c: Contact) -> Contact | None:
+        """The first voice caller before `c` whom this agent, busy with texts, will have to serve."""
+        best: Entry = c.entry
         for q in a.qs:
             for group in q.groups.values():
-                if group.whole and group.suits(a.traits) and _stands_before(group, c, a):
-                    return True
+                if group.whole and group.suits(a.traits):
+                    best = _earlier_in(group, best, a)
             for source in q.sources.values():
                 for group in source.groups.values():
-                    if group.home is source and group.whole and group.suits(a.traits) and _stands_before(group, c, a):
-                        return True
-        return any(other.whole and other.entry < c.entry for other in a.exclusive.values())
+                    if group.home is source and group.whole and group.suits(a.traits):
+                        best = _earlier_in(group, best, a)
+        for other in a.exclusive.values():
+            if other.whole and other.entry < best:
+                best = other.entry
+        first: Contact = best[4]
+        return None if first is c else first
 
     def _find_only(self, c: Contact) -> Agent | None:
         best: Agent | None = None
@@ -1492,8 +1532,11 @@ class Router:
         for target in q.overflowing:
             if target not in now_over:
                 target.sources.pop(q.id, None)
-                self._hot_agents.update(self._draining)  # the voice caller they are kept for may be of that queue
-                self._draining = {}
+                for kept in self._kept.values():  # the voice caller they are kept for may be of this queue
+                    for a in kept.values():
+                        a.kept_for = ""
+                        self._hot_agents[a.id] = a
+                self._kept = {}
         fresh = [target for target in now_over if target not in q.overflowing]
         q.overflowing = now_over
         for target in fresh:
@@ -1599,14 +1642,14 @@ def _serves(a: Agent, group: Group) -> bool:
     return group.suits(a.traits) and any(q.id in a.profile.queues for q in group.serving)
 
 
-def _stands_before(group: Group, c: Contact, a: Agent) -> bool:
-    """Whether somebody of the group, whom the agent has not declined, stands before `c`."""
+def _earlier_in(group: Group, best: Entry, a: Agent) -> Entry:
+    """The first entry of the group before `best` that the agent has not declined, else `best`."""
     for entry in group.line:
-        if not entry < c.entry:
-            return False
+        if not entry < best:
+            return best
         if a.id not in entry[4].declined:
-            return True
-    return False
+            return entry
+    return best
 
 
 def _whole_in_hand(a: Agent) -> bool:

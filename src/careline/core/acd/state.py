@@ -305,6 +305,7 @@ class Agent:
         "id",
         "idle_s",
         "idle_since",
+        "kept_for",
         "listed",
         "presence",
         "profile",
@@ -335,6 +336,7 @@ class Agent:
         self.stamp = 0
         self.listed = -1  # the stamp under which it stands in its queues' idle heaps
         self.exclusive: dict[str, Contact] = {}
+        self.kept_for = ""  # the voice caller for whom this agent, busy with texts, takes no more of them
 
     def copy(self) -> tuple[Any, ...]:
         return (

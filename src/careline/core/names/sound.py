@@ -36,6 +36,8 @@ _LATIN: dict[str, tuple[str, ...]] = {
     "tch": ("q", "tq"),
     "tsh": ("tx", "cg"),
     "rzh": ("rj", "rzg"),
+    "szh": ("sj", "xg"),
+    "tzh": ("tj", "cg"),
     "šč": ("x",),
     "ch": ("q", "g"),
     "cz": ("q",),

@@ -11,7 +11,7 @@ import structlog
 from django.conf import settings
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -219,7 +219,10 @@ class Answer:
         with named_refusals(self._live, request) as refused:
             if not (self._always or self._live.board.ready):
                 raise Starting
-            response = await self._act(request)
+            try:
+                response = await self._act(request)
+            except ClientDisconnect:  # gone in the middle of its own request: it will ask again, with the same key
+                return
         await (refused.response or response)(scope, receive, send)
 
 

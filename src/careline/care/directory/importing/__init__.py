@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 
 from django.db import transaction
 from django.utils.translation import gettext as _
-from openpyxl import Workbook
-from openpyxl.styles import Font
 
 from careline.base.accounts.rights import Reader, covers
 from careline.base.audit.actions import record
@@ -122,6 +120,9 @@ def _row(line: Line, names: list[str], columns: dict[str, Column]) -> tuple[dict
 def template(kind: str, organisation: Organisation) -> bytes:
     """An Excel workbook to fill in: the columns with an example, and a second sheet that explains them."""
     columns = KINDS[kind].columns(Place(organisation))
+    from openpyxl import Workbook  # with numpy behind it a seventh of a process's start: only where a workbook is met
+    from openpyxl.styles import Font
+
     book = Workbook()
     sheet = book.active
     sheet.title = kind

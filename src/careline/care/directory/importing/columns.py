@@ -157,15 +157,24 @@ def phone(region: str) -> Callable[[str], str]:
     """A telephone number in any notation, to E.164. `region`: the ISO country whose national notation is meant."""
 
     def read(cell: str) -> str:
-        try:
-            parsed = phonenumbers.parse(unicodedata.normalize("NFKC", cell), region)
-        except phonenumbers.NumberParseException:
-            parsed = None
-        if parsed is None or not phonenumbers.is_possible_number(parsed) or parsed.extension:
-            raise BadCell(_("“%(cell)s” is not a telephone number") % {"cell": cell[:40]})
-        return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
+        written = unicodedata.normalize("NFKC", cell)
+        # spreadsheets take +380... for a number and drop the plus
+        for each in (written, f"+{written}"):
+            if found := _possible(each, region):
+                return found
+        raise BadCell(_("“%(cell)s” is not a telephone number") % {"cell": cell[:40]})
 
     return read
+
+
+def _possible(written: str, region: str) -> str:
+    try:
+        parsed = phonenumbers.parse(written, region)
+    except phonenumbers.NumberParseException:
+        return ""
+    if not phonenumbers.is_possible_number(parsed) or parsed.extension:
+        return ""
+    return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
 
 
 def known(rows: Mapping[Any, Any], what: str) -> Callable[[str], Any]:

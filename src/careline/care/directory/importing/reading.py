@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 
 from django.utils.translation import gettext_lazy as _
-from openpyxl import load_workbook
 
 from careline.base.errors import CareError
 
@@ -91,6 +90,8 @@ def _clean(cell: str) -> str:
 
 
 def _workbook(content: bytes) -> Iterator[tuple[int, list[str]]]:
+    from openpyxl import load_workbook  # heavy: only where a workbook is met
+
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             if sum(part.file_size for part in packed.infolist()) > MOST_UNPACKED_BYTES:

@@ -72,7 +72,7 @@ def system(open_folder: Path, unused_tcp_port_factory) -> Iterator[System]:
     yield running
     if running.process.poll() is None:
         running.process.terminate()
-    running.process.wait(20)
+    running.process.wait(60)
 
 
 def test_one_address_answers_for_all_parts(system):
@@ -104,7 +104,7 @@ def test_figures_are_there_for_this_machine(system):
 
 
 def test_second_start_on_the_folder_is_refused_in_one_sentence(system):
-    assert system.command("serve").wait(30) == 1
+    assert system.command("serve").wait(120) == 1
 
     last = system.said.read_text().strip().splitlines()[-1]
     assert last.startswith(f"careline: Careline already runs on the folder {system.folder} (process")
@@ -113,7 +113,7 @@ def test_second_start_on_the_folder_is_refused_in_one_sentence(system):
 def test_port_of_another_program_is_named_with_the_setting_that_avoids_it(system, open_folder):
     elsewhere = System(open_folder / "elsewhere", system.ports)
 
-    assert elsewhere.command("serve").wait(30) == 1
+    assert elsewhere.command("serve").wait(120) == 1
 
     said = elsewhere.said.read_text()
     assert f"Port {system.ports[0]} on 127.0.0.1 is taken by another program" in said
@@ -152,7 +152,7 @@ def test_everything_stops_when_asked(system):
 
     system.process.send_signal(signal.SIGTERM)
 
-    assert system.process.wait(20) == 0
+    assert system.process.wait(60) == 0
     assert not any(processes.alive(pid) for pid in running.values())
     assert not (system.folder / "run" / "children.json").exists()
 

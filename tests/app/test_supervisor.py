@@ -70,7 +70,7 @@ def test_all_children_stop_on(supervised, tmp_path, number):
 
     supervised.send_signal(number)
 
-    assert supervised.wait(10) == 0
+    assert supervised.wait(60) == 0
     assert not any(processes.alive(pid) for pid in running.values())
 
 
@@ -108,4 +108,4 @@ def test_signal_sent_to_make_alone_stops_what_it_runs(tmp_path, number):
         make.send_signal(number)
 
         eventually(lambda: not any(processes.alive(pid) for pid in running.values()))
-        make.wait(10)
+        make.wait(60)

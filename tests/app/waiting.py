@@ -1,4 +1,4 @@
-"""Waits for what other processes do."""
+"""Waits for what other processes do; patiently, since the machine may be busy with other tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(look: Callable[[], T], within_s: float = 30.0) -> T:
+def eventually(look: Callable[[], T], within_s: float = 120.0) -> T:
     """What `look` gives once it is truthy; fails when it never is."""
     deadline = time.monotonic() + within_s
     while not (seen := look()):

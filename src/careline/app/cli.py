@@ -59,11 +59,25 @@ def speaking(command: Callable[[], int]) -> int:
     try:
         return command()
     except CareError as error:
-        import django
-
-        django.setup()  # translations need it
+        speak()
         print(f"careline: {error}", file=sys.stderr)
         return 1
+
+
+def speak() -> None:
+    """Makes messages readable: in the language of the terminal where it is one of ours, else as they are written."""
+    from django.conf import settings
+
+    spoken = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or "en"
+    ours = {code[:2]: code for code, _ in settings.LANGUAGES if code != "en"}
+    if spoken[:2] not in ours:
+        settings.USE_I18N = False  # spares the whole of Django, which translations need
+        return
+    import django
+    from django.utils import translation
+
+    django.setup()
+    translation.activate(ours[spoken[:2]])
 
 
 if __name__ == "__main__":

@@ -227,6 +227,8 @@ def speaking_of(folder: Path) -> Iterator[None]:
             raise FolderReadOnly(folder=folder) from error
         if error.errno in (errno.EACCES, errno.EPERM):
             raise _closed(folder) from error
+        if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.ENOENT):  # a file where a folder should be, or /proc
+            raise FolderReadOnly(folder=folder) from error
         raise
 
 

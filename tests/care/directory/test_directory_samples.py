@@ -8,7 +8,6 @@ from collections import Counter
 import phonenumbers
 import pytest
 from django.contrib.auth.hashers import check_password
-from django.core.management import call_command
 
 from careline.base.accounts.models import Posting, Role, User
 from careline.base.organisations.models import Organisation, Settlement, Site
@@ -138,14 +137,12 @@ def test_sample_patients_fit_their_network(db, code):
         assert any(row[flag] for row in rows), flag
 
 
-def test_loading_again_changes_nothing(db):
-    call_command("load_sample", "district")
-
+def test_loading_again_changes_nothing(district):
     def everything() -> list:
         return [sorted(map(str, model.objects.values_list())) for model in TABLES]
 
     before = everything()
-    call_command("load_sample", "district")
+    load("district")
     assert everything() == before
 
 

@@ -103,13 +103,13 @@ class MemorySwitchboard:
 
 
 QUICK = Patience(
-    page_gone_s=0.05,
-    desk_gone_s=0.05,
+    page_gone_s=0.6,
+    desk_gone_s=0.3,
     desk_left_s=0.1,
-    restart_s=0.3,
-    ring_s=0.1,
+    restart_s=5.0,
+    ring_s=0.3,
     ring_again_s=60.0,
-    calls=Rate(burst=10, per_minute=60),
+    calls=Rate(burst=10, per_minute=0.01),
 )
 
 

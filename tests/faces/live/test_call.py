@@ -64,7 +64,7 @@ async def test_a_page_that_vanishes_is_a_lost_caller_and_its_return_a_caller_who
     page = await patient.listen("/live/call/events")
     await running.switchboard.until(CallerBack)
     assert running.switchboard.router.contact(contact).lost_since is None
-    assert (await page.until("state"))["position"] == 1
+    assert (await page.until("state", lambda s: s["position"] == 1))["phase"] == "queued"
 
 
 async def test_what_cannot_be_called_is_refused_by_name_and_in_the_callers_language(running, clinic):
@@ -154,7 +154,8 @@ async def test_lines_of_text_reach_both_sides_once_and_are_there_after_a_reload(
 
 
 async def test_after_a_restart_everyone_is_given_time_and_keeps_what_they_had(running, switchboard):
-    patient, page, contact = await running.call()
+    patient, page, _ = await running.call()
+    await page.until("state")
     seen = page.last_id
     async for second in start(switchboard):
         assert second.live.board.hub.epoch != running.live.board.hub.epoch

@@ -40,7 +40,7 @@ async def test_two_tabs_show_the_same_and_a_double_click_does_once(running, staf
     body = {"action": "pause", "reason": "lunch", "key": str(uuid.uuid4())}
     assert [(await desk.post(ACTIONS, body)).status_code for _ in range(2)] == [200, 200]
     for tab in (first, second):
-        assert (await tab.until("phone", lambda p: p["presence"] == "paused"))["reason"] == "lunch"
+        assert (await tab.until("phone", lambda p: p["reason"] == "lunch"))["presence"] == "paused"
     assert len(running.switchboard.events(AgentPaused)) == 1
 
 
@@ -126,7 +126,7 @@ async def test_a_broadcast_is_heard_below_and_not_beside(running, staff, clinic)
 
 
 async def test_a_session_that_ends_ends_the_stream_and_no_talk(running, staff_at_work):
-    desk, phone, oksana = await staff_at_work("oksana")
+    _, phone, oksana = await staff_at_work("oksana")
     await phone.until("phone")
     await running.live.desks.check_sessions()
     assert not phone.over

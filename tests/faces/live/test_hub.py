@@ -125,7 +125,7 @@ def test_channels_nobody_needs_are_forgotten(house):
 def test_nothing_is_lost_or_told_twice_however_often_one_comes_back(events, gone_every):
     """Either every event of the channels is read exactly once and in order, or `reset` was said in between."""
     hub = Hub("e", Clock(), HubLimits(ring=5, unread=5))
-    listener, read, last = hub.listen(["a", "b"], "", lambda: []), [], ""
+    listener, read, last = hub.listen(["a", "b"], "", list), [], ""
 
     def take() -> None:
         nonlocal last
@@ -145,7 +145,7 @@ def test_nothing_is_lost_or_told_twice_however_often_one_comes_back(events, gone
             take()
         if gone_every and n % gone_every == 0:
             hub.leave(listener)
-            listener = hub.listen(["a", "b"], last, lambda: [])
+            listener = hub.listen(["a", "b"], last, list)
     take()
     numbers = [each for each in read if each != "reset"]
     assert numbers == sorted(set(numbers))

@@ -48,10 +48,14 @@ def names(language: str) -> dict[str, list[str]]:
     return {key: text.split() for key, text in _toml("names.toml")[language].items()}
 
 
-@cache
+def patients_file(code: str) -> str:
+    """The sample patients of one network as CSV, in the columns that patients are imported by."""
+    return (files(__name__) / code / "patients.csv").read_text(encoding="utf-8")
+
+
 def patients(code: str) -> list[dict[str, str]]:
-    """Sample patients as plain text fields, in the file's order."""
-    return list(csv.DictReader((files(__name__) / code / "patients.csv").read_text(encoding="utf-8").splitlines()))
+    """The same as rows of text, in the file's order."""
+    return list(csv.DictReader(patients_file(code).splitlines()))
 
 
 def _toml(path: str) -> dict[str, Any]:

@@ -22,6 +22,25 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 PASSWORD = "careline-demo"
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
+# Every page keeps its peer connections, so that a test can ask them what they hear.
+KEEP_PEERS = """
+window.peers = [];
+const Plain = window.RTCPeerConnection;
+window.RTCPeerConnection = class extends Plain { constructor(...given) { super(...given); window.peers.push(this); } };
+"""
+HEARD = """async () => {
+  const sum = { sent: 0, received: 0, energy: 0 };
+  for (const peer of window.peers.filter((each) => each.connectionState === "connected")) {
+    for (const row of (await peer.getStats()).values()) {
+      if (row.type === "outbound-rtp" && row.kind === "audio") sum.sent += row.packetsSent;
+      if (row.type === "inbound-rtp" && row.kind === "audio") {
+        sum.received += row.packetsReceived;
+        sum.energy += row.totalAudioEnergy;
+      }
+    }
+  }
+  return sum;
+}"""
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -48,6 +67,10 @@ class Product:
         with psycopg.connect(self.database) as connection:
             return connection.execute(query, values).fetchall()
 
+    def run(self, statement: str) -> None:
+        with psycopg.connect(self.database) as connection:
+            connection.execute(statement)
+
     def child(self, name: str) -> int:
         """The process id of one child ("web", "live", "front")."""
         children = json.loads((self.home / "run" / "children.json").read_text())
@@ -56,6 +79,12 @@ class Product:
 
 @pytest.fixture(scope="session")
 def product() -> Iterator[Product]:
+    """Started once for all journeys. CARELINE_JOURNEY_HOME and _URL name one that already runs, for writing journeys."""
+    if running := os.environ.get("CARELINE_JOURNEY_HOME"):
+        environment = {**{k: v for k, v in os.environ.items() if k != "DATABASE_URL"}, "CARELINE_HOME": running}
+        url = os.environ["CARELINE_JOURNEY_URL"]
+        yield Product(url, Path(running), subprocess.Popen(["true"]), database_of(environment))
+        return
     with tempfile.TemporaryDirectory(prefix="careline-journey-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)  # as root, PostgreSQL runs as a user who must be able to enter
         home = Path(folder) / "home"
@@ -73,7 +102,7 @@ def product() -> Iterator[Product]:
             process = subprocess.Popen(command, env=environment, stdout=out, stderr=out, start_new_session=True)
         try:
             url = f"http://127.0.0.1:{port}"
-            wait_for(lambda: answers(f"{url}/live/healthz") and answers(f"{url}/readyz"), 120, process, log)
+            wait_for(lambda: answers(f"{url}/live/healthz") and answers(f"{url}/readyz"), 240, process, log)
             load_samples(environment)
             yield Product(url, home, process, database_of(environment))
         finally:
@@ -115,7 +144,11 @@ def load_samples(environment: dict[str, str]) -> None:
 
 
 def database_of(environment: dict[str, str]) -> str:
-    command = [sys.executable, "-c", "import os; from careline.app import cli; cli.at_home(); print(os.environ['DATABASE_URL'])"]
+    command = [
+        sys.executable,
+        "-c",
+        "import os; from careline.app import cli; cli.at_home(); print(os.environ['DATABASE_URL'])",
+    ]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
 
 
@@ -143,7 +176,8 @@ class People:
             permissions=["microphone", "camera"],
             base_url=self.product.url,
         )
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(30_000)
+        context.add_init_script(KEEP_PEERS)
         self.contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: self.broken.append(f"{page.url}: {error}"))
@@ -160,7 +194,7 @@ class People:
         page.goto("/accounts/login/")
         page.fill("[name=login]", username)
         page.fill("[name=password]", PASSWORD)
-        page.click("form:has([name=password]) button[type=submit]")
+        page.click("form:has([name=password]) .btn--go")
         page.wait_for_url(lambda url: "/accounts/login" not in url)
         return page
 
@@ -177,6 +211,21 @@ def people(browser: Browser, product: Product) -> Iterator[People]:
     for context in people.contexts:
         context.close()
     assert people.broken == []
+
+
+def wait_until(page: Page, ready: Callable[[], bool], seconds: float = 30.0) -> float:
+    """Lets the page work until `ready`. Returns the seconds it took; fails when it takes longer than allowed."""
+    began = time.monotonic()
+    while not ready():
+        assert time.monotonic() - began < seconds, "did not happen in time"
+        page.wait_for_timeout(50)
+    return time.monotonic() - began
+
+
+def hears(page: Page) -> bool:
+    """Packets go out, packets come in, and what comes in is a sound."""
+    heard = page.evaluate(HEARD)
+    return bool(heard["sent"] > 10 and heard["received"] > 10 and heard["energy"] > 0)
 
 
 def picture(page: Page, name: str) -> None:

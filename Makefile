@@ -6,6 +6,11 @@ INSTALL := $(BIN)/uv pip install --quiet --python $(PY)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header
 EXTRAS := --extra embedded --extra insight --extra demo
 
+# Where the system has certificates, trust those, as pip does: a hospital's proxy may have its own.
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),)
+export UV_SYSTEM_CERTS ?= true
+endif
+
 demo: setup
 	@exec $(BIN)/careline demo --with-parent
 

@@ -1,8 +1,8 @@
 """Random events with faults against every promise of the router.
 
-Small worlds (6 queues, up to 12 agents, a few dozen callers) live a few thousand events each: duplicates, late and lost events,
-clocks that jump, agents and callers who vanish, crashes with a restore from the folded changes, batches rolled back. Cheap
-promises are checked after every event, the brute-force audit after every few.
+Small worlds (6 queues, up to 12 agents, a few dozen callers) live a few thousand events each: duplicates, late and
+lost events, clocks that jump, agents and callers who vanish, crashes with a restore from the folded changes, batches
+rolled back. Cheap promises are checked after every event, the brute-force audit after every few.
 
     python -m benchmarks.acd_random [--quick] [--events N] [--seed N]
 """

@@ -30,9 +30,9 @@ IN_CHROMIUM = 3
 BY_PROGRAM = 47
 WAITING = 200
 AT_THE_KILL = 20  # calls being started in the very moment
-SPARSE = 25  # two packets a second of each voice: 94 peers on two cores
+SPARSE = 50  # one packet a second of each voice: 94 peers on two cores
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(420)
 
 FRONT = """\
 {{
@@ -142,7 +142,7 @@ class Story:
             self.patients.append(await self._open(f"patient('{self.town.centre.line.code}')"))
             await self.desks[-1].wait_for_function("page.talk && page.talk.state === 'connected'")
         await in_eights(self._talk(session) for session in self.town.sessions[IN_CHROMIUM:])
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             for talk in self._talks():
                 await talk.connected.wait()
         assert len(self._talks()) == 2 * BY_PROGRAM
@@ -165,7 +165,7 @@ class Story:
         self.callers.append(caller)
         await operator.start()
         await caller.call(self.town.centre.line.code, "uk")
-        await caller.until(lambda: caller.phase == "talking")
+        await caller.until(lambda: caller.phase == "talking", timeout_s=60)
 
     def _talks(self) -> list[Any]:
         return [caller.talk for caller in self.callers] + [t for o in self.operators for t in o.talks.values()]
@@ -183,7 +183,7 @@ class Story:
     async def killed_and_started_again(self) -> None:
         self.phones = [operator.phone for operator in self.operators]
         late = [Caller(Line(self.town.live.url), self.clip) for _ in range(AT_THE_KILL)]
-        calling = [asyncio.create_task(each.call(self.town.centre.line.code, "uk")) for each in late]
+        calling = [asyncio.create_task(each.call(self.town.centre.line.code, "uk", patience_s=300)) for each in late]
         done, _ = await asyncio.wait(calling, return_when=asyncio.FIRST_COMPLETED)
         self.town.live.kill()
         assert len(done) < AT_THE_KILL
@@ -266,7 +266,7 @@ def the_ledger_is_whole() -> None:
     assert Contact.objects.count() == everyone
     assert kinds["ContactStarted"] == kinds["ContactQueued"] == everyone
     assert kinds["StartTalk"] == IN_CHROMIUM + BY_PROGRAM + 5
-    assert kinds["CallerLost"] == kinds["AgentPaused"] == kinds["AgentSignedOut"] == 0
+    assert kinds["CallerLost"] == kinds["AgentPaused"] == kinds["AgentSignedOut"] == 0, kinds
     streams: dict[tuple[Any, str], list[int]] = {}
     for subject, stream, seq, _ in rows:
         streams.setdefault((subject, stream), []).append(seq)

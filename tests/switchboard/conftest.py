@@ -169,7 +169,6 @@ async def staffed(switchboard):
 async def crash(board: Switchboard) -> None:
     """As `kill -9` leaves it: nothing is written any more, the server sees the connection gone."""
     await board.outbox.stop()
-    await board.reconciler.stop()
     for task in board._tasks:
         task.cancel()
     await asyncio.gather(*board._tasks, return_exceptions=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from careline.core.acd.model import (
     AgentPaused,
+    AgentProfile,
     AgentReady,
     AgentSignedIn,
     AgentSignedOut,
@@ -39,16 +41,19 @@ SUPERVISOR = named("supervisor")
 
 
 def opening() -> list[Event]:
-    return [QueueSet(rules(id=queue, limit=40)) for queue in QUEUES]
+    """Two queues, and everybody at work."""
+    queues: list[Event] = [QueueSet(rules(id=queue, limit=40)) for queue in QUEUES]
+    return queues + [event for agent in AGENTS for event in (AgentSignedIn(_known(agent)), AgentReady(agent))]
 
 
 def next_event(router: Router, rng: Random, contact: str, now: float) -> Event:
     """Something that may happen now. `contact` is the id of whoever would call next. May be illegal, as life is."""
-    if rng.random() < 0.3 or not router.contacts():
+    if rng.random() < 0.2 or not router.contacts():
         return _arrival(rng, contact)
-    if rng.random() < 0.3:
+    if rng.random() < 0.15:
         return _agents_event(rng)
-    c = rng.choice(router.contacts())
+    at_work = [c for c in router.contacts() if c.agent]
+    c = rng.choice(at_work if at_work and rng.random() < 0.7 else router.contacts())
     agent = c.agent or rng.choice(AGENTS)
     if rng.random() < 0.1:
         return rng.choice(
@@ -90,11 +95,11 @@ def _arrival(rng: Random, contact: str) -> Event:
 
 def _agents_event(rng: Random) -> Event:
     agent = rng.choice(AGENTS)
-    known = profile(agent, rng.choice(QUEUES))
-    known = type(known)(known.id, frozenset(QUEUES), known.skills, {Channel.VOICE: 1, Channel.TEXT: 2})
     return rng.choice(
         [
-            AgentSignedIn(known),
+            AgentSignedIn(_known(agent)),
+            AgentSignedIn(_known(agent)),
+            AgentReady(agent),
             AgentReady(agent),
             AgentReady(agent),
             AgentReady(agent),
@@ -102,3 +107,7 @@ def _agents_event(rng: Random) -> Event:
             AgentSignedOut(agent, "end_of_shift"),
         ]
     )
+
+
+def _known(agent: str) -> AgentProfile:
+    return replace(profile(agent), queues=frozenset(QUEUES), capacity={Channel.VOICE: 1, Channel.TEXT: 2})

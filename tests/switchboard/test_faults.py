@@ -380,7 +380,12 @@ async def test_killed_in_the_middle_of_its_commits_it_loses_nothing_it_acknowled
         KILLED,
         dsn,
         stdout=subprocess.PIPE,
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "careline.app.settings", "PYTHONPATH": os.getcwd()},
+        env={
+            **os.environ,
+            "DATABASE_URL": dsn,  # the directory is read from the test's database too
+            "DJANGO_SETTINGS_MODULE": "careline.app.settings",
+            "PYTHONPATH": os.getcwd(),
+        },
     )
     acknowledged = [(await process.stdout.readline()).decode().strip() for _ in range(300)]
     process.send_signal(signal.SIGKILL)

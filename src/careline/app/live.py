@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import errno
 import gc
 import os
 import signal
@@ -19,6 +20,7 @@ import uvicorn
 
 log = structlog.get_logger(__name__)
 
+DOOR_S = 0.05  # how often a standby tries the address that the active process has
 STREAMS_END_S = 3  # at a stop, requests on their way may take so long to be answered
 
 
@@ -56,9 +58,12 @@ async def serve(host: str, port: int, *, sockets: list[socket.socket] | None = N
 
     from careline.faces.live.app import build
     from careline.switchboard.engine import Switchboard
+    from careline.switchboard.projector import Projector
 
     switchboard = Switchboard(settings.DATABASE_URL, holder=f"{socket.gethostname()}:{os.getpid()}")
     app, live = build(switchboard, patience=patience())
+    projector = Projector(switchboard)
+    projector.listen(live.board.ticks.projected)
     config = uvicorn.Config(
         app,
         host=host,
@@ -76,11 +81,11 @@ async def serve(host: str, port: int, *, sockets: list[socket.socket] | None = N
     told_to_stop = asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(each, told_to_stop.set)
-    serving = asyncio.create_task(server.serve(sockets), name="http")
+    serving = asyncio.create_task(_answer(server, host, port, sockets), name="http")
     waits = [serving, asyncio.create_task(told_to_stop.wait())]
     code = 0
     try:
-        activating = asyncio.create_task(_take_over(switchboard, live))
+        activating = asyncio.create_task(_take_over(switchboard, live, projector))
         done, _ = await asyncio.wait([*waits, activating], return_when=asyncio.FIRST_COMPLETED)
         if activating in done:
             await activating
@@ -93,15 +98,39 @@ async def serve(host: str, port: int, *, sockets: list[socket.socket] | None = N
     finally:
         live.stop()
         server.should_exit = True
-        await asyncio.gather(*waits[:1], return_exceptions=True)
+        if not server.started:
+            serving.cancel()  # it still waits for the address
+        [ended] = await asyncio.gather(serving, return_exceptions=True)
+        if isinstance(ended, OSError):
+            log.error("no_address", host=host, port=port, reason=ended.strerror)
+            code = 1
         waits[1].cancel()
         await switchboard.stop()
+        if activating.done():
+            await projector.stop()
     return code
 
 
-async def _take_over(switchboard: Any, live: Any) -> None:
+async def _answer(server: Server, host: str, port: int, sockets: list[socket.socket] | None) -> None:
+    """Serve as soon as the address is free. A standby at the active one's address has loaded everything and waits."""
+    waits = False
+    while not sockets:
+        try:
+            sockets = [socket.create_server((host, port), backlog=4096)]
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            if not waits:
+                log.info("waits_for_address", host=host, port=port)
+                waits = True
+            await asyncio.sleep(DOOR_S)
+    await server.serve(sockets)
+
+
+async def _take_over(switchboard: Any, live: Any, projector: Any) -> None:
     await switchboard.start()
     await live.start()
+    projector.start()
     gc.collect()
     gc.freeze()  # what is here now stays: no pauses to look through it
     log.info("active", fence=switchboard.fence)

@@ -79,6 +79,14 @@ def samples() -> None:
         call_command("load_sample", "all", verbosity=0)
 
 
+def demo_day() -> None:
+    from django.utils import timezone
+
+    from careline.care.directory.samples.load import open_for_demonstration
+
+    open_for_demonstration(timezone.now())
+
+
 def sign_ins() -> list[tuple[str, str, str, str]]:
     from careline.care.directory.samples import sign_ins as listed
 
@@ -93,7 +101,7 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "careline.app.settings")
     translations()
     django.setup()
-    steps: list[Callable[[], None]] = [migrate, static_files, *([samples] if chosen.demo else [])]
+    steps: list[Callable[[], None]] = [migrate, static_files, *([samples, demo_day] if chosen.demo else [])]
     for step in steps:
         began = time.monotonic()
         step()

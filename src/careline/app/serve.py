@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import metadata
 from logging import config as logging_config
 from pathlib import Path
@@ -155,7 +156,8 @@ class Service:
             known = connection.execute("SELECT to_regclass('django_migrations')::text").fetchone()
             query = "SELECT count(*), max(applied)::text FROM django_migrations"
             applied = connection.execute(query).fetchone() if known and known[0] else None
-        return [fingerprint(PACKAGE), list(applied or ()), self.demo, self.home.static.exists()]
+        day = datetime.now(UTC).date().isoformat() if self.demo else ""  # a demonstration is opened day by day
+        return [fingerprint(PACKAGE), list(applied or ()), self.demo, day, self.home.static.exists()]
 
     def _prepare(self, environment: dict[str, str], report: Path) -> bool:
         """Runs `prepare`; False when we were asked to stop meanwhile. Raises PreparingFailed."""
@@ -188,6 +190,9 @@ class Service:
         private_write(self.home.run / "Caddyfile", front.caddyfile(at, self.home.root / "caddy"))
         caddy = [front.caddy(), "run", "--adapter", "caddyfile", "--config", str(self.home.run / "Caddyfile")]
         yield self._child("front", caddy, environment, lambda: front.answers(at.port))
+        # Last, so that nobody waits for it: a second live process, loaded and ready, which takes over within a second.
+        if importlib.util.find_spec("careline.app.live"):
+            yield self._child("live-standby", careline("live"), environment)
 
     def _child(
         self, name: str, command: list[str], environment: dict[str, str], ready: Callable[[], bool] = lambda: True

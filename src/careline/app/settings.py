@@ -76,6 +76,7 @@ INSTALLED_APPS = [
     "careline.switchboard",
     "careline.oversight.insight",
     "careline.faces.desk",
+    "careline.faces.boards",
     "careline.faces.portal",
     "careline.faces.hall",
 ]

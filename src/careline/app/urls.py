@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
-from careline.app import views
+from careline.app import screens, views
 
 urlpatterns = [
     path("healthz", views.healthz),
@@ -14,9 +14,12 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("careline.faces.door.urls")),
     path("", include("careline.faces.desk.urls")),
+    path("", include("careline.faces.boards.urls")),
     path("", include("careline.faces.portal.urls")),
     path("", include("careline.faces.hall.urls")),
 ]
+
+screens.connect()
 
 handler400 = "careline.base.errors.pages.bad_request"
 handler403 = "careline.base.errors.pages.forbidden"

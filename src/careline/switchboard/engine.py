@@ -29,12 +29,11 @@ from careline.switchboard import journal
 from careline.switchboard.clock import SteadyClock, ticks
 from careline.switchboard.errors import Unavailable
 from careline.switchboard.facts import OutboxReader
-from careline.switchboard.presence import Reconciler
 
 PATIENCE_S = 60.0  # how long an event waits for a database that is away
 BATCH = 500  # most events in one commit
 WAITING = 20_000  # most events waiting for a commit; more are refused at once
-STANDBY_S = 0.1  # how often a standby tries the lock
+STANDBY_S = 0.2  # how often a standby tries the lock
 FAREWELL_S = 5.0  # how long a stopping switchboard tries to write what is waiting
 PAUSE_S = 0.05  # when a timer was due and nothing came of it
 RETRY_S = 0.25  # pause after a failed commit or connection
@@ -113,7 +112,6 @@ class Switchboard:
         self.stepped_down = asyncio.Event()
         self.router = Router()
         self.outbox = OutboxReader(self, dsn)
-        self.reconciler = Reconciler(self)
 
     # --- coming and going ---------------------------------------------------------------------------------
 
@@ -124,11 +122,9 @@ class Switchboard:
         self._tasks = [asyncio.create_task(self._write(), name="switchboard-writer")]
         self._arm()
         await self.outbox.start()
-        self.reconciler.start()
 
     async def stop(self) -> None:
         """Write what is waiting, then let go of the lock."""
-        await self.reconciler.stop()
         await self.outbox.stop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(FAREWELL_S):
@@ -461,7 +457,7 @@ class Switchboard:
 
     async def _lock(self) -> bool:
         db = self._connection()
-        found = await (await db.execute("SELECT pg_try_advisory_lock(%s)", [journal.LOCK])).fetchone()
+        found = await (await db.execute("SELECT pg_try_advisory_lock(%s)", [journal.ACTIVE])).fetchone()
         self._backend = db.info.backend_pid
         return bool(found and found[0])
 
@@ -500,7 +496,7 @@ class Switchboard:
             "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid = %s"
             " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
             " AND classid = 0 AND objid = %s AND pid <> pg_backend_pid()",
-            [backend, journal.LOCK],
+            [backend, journal.ACTIVE],
         )
 
     async def _check_fence(self) -> None:

@@ -14,19 +14,19 @@ from typing import Any
 
 import psycopg
 
-from careline.care.contacts.ledger import CLOCK, INSERT, Entry, columns
+from careline.care.contacts.ledger import CLOCK, INSERT, LOCK, Entry, columns
 from careline.care.contacts.models import Stream
 from careline.core.acd.model import AgentSignedIn, Changes, Command, Event, QueueSet, TimePassed
 from careline.switchboard.codec import COMMANDS, EVENTS, decode_command, encode
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-LOCK = 0x63617265  # the advisory lock of the one active switchboard
+ACTIVE = 0x63617265  # the advisory lock of the one active switchboard
 
 # ruff: noqa: S608
 COMMIT = f"""
 WITH mine AS (
     UPDATE switchboard_fence SET commits = %(commit)s WHERE id = 1 AND number = %(fence)s RETURNING number
-), {INSERT.format(only_if="CROSS JOIN mine")}, states AS (
+), {INSERT.format(lock=LOCK, only_if="CROSS JOIN mine")}, states AS (
     INSERT INTO contacts_livestate (subject, kind, state)
     SELECT s.subject, s.kind, s.state::jsonb
     FROM unnest(%(living)s::uuid[], %(living_kinds)s::text[], %(living_states)s::text[]) AS s(subject, kind, state)
@@ -50,11 +50,11 @@ ON CONFLICT (id) DO UPDATE SET number = switchboard_fence.number + 1, commits = 
 RETURNING number
 """
 
-# The key's own event row and, from the same commit, every order that followed it up to the next event.
+# The key's own event row and what the switchboard wrote next: its orders stand before the next event.
 FIRST_RESULT = """
 SELECT l.kind, l.data::text, l.position, l.at FROM contacts_ledgerrow k
-JOIN contacts_ledgerrow l ON l.xid = k.xid AND l.position >= k.position AND l.stream <> 'record'
-WHERE k.key = %s ORDER BY l.position
+JOIN contacts_ledgerrow l ON l.position >= k.position AND l.stream <> 'record'
+WHERE k.key = %s ORDER BY l.position LIMIT 1000
 """
 
 

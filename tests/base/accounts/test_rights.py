@@ -32,7 +32,7 @@ notices.change     -        -         -                     -      x         x  
 directory.change   -        -         -                     -      -         -          -              -       x
 staff.change       -        -         -                     -      -         -          -              -       x
 audit.view         -        -         -                     -      -         -          -              x       -
-"""  # noqa: E501
+"""
 
 
 def test_each_role_has_exactly_the_rights_of_the_table():

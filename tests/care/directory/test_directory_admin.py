@@ -198,6 +198,7 @@ def held(answer) -> str:
 def test_file_is_checked_first_and_then_imported_as_checked(browser, district):
     answer = check(browser, district, file("name,latitude,longitude", "Новосілки,49.1,33.2", "Дубове,49.29,33.41"))
     assert answer.context["counts"] == "2 rows: 1 new, 1 changed, 0 as before"
+    assert "<td>Новосілки</td>" in answer.content.decode()
     assert not Settlement.objects.filter(name="Новосілки").exists()
     assert browser.post(reverse(IMPORT), {"held": held(answer)}).status_code == 302
     assert Settlement.objects.filter(name="Новосілки").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from datetime import UTC, datetime
 
 import phonenumbers
 import pytest
@@ -14,7 +15,8 @@ from careline.base.organisations.models import Organisation, Settlement, Site
 from careline.care.directory import samples
 from careline.care.directory.models import HoursException, Notice, OperatorSettings, PhoneLine, Queue, StaffSkill, Topic
 from careline.care.directory.profiles import agent_profile, all_queue_rules
-from careline.care.directory.samples.load import load
+from careline.care.directory.queries import is_open
+from careline.care.directory.samples.load import load, open_for_demonstration
 
 TABLES = (
     Organisation,
@@ -142,7 +144,6 @@ def test_loading_again_changes_nothing(district):
         return [sorted(map(str, model.objects.values_list())) for model in TABLES]
 
     before = everything()
-    load("district")
     assert everything() == before
 
 
@@ -161,3 +162,12 @@ def test_sign_ins_are_people_of_every_role_in_every_network(db):
     for code in samples.NETWORKS:
         roles = {each.role for each in listed if each.username.startswith(f"{code}.")}
         assert roles == {str(role.label) for role in Role}
+
+
+@pytest.mark.django_db
+def test_the_demonstration_is_open_on_a_sunday_night(district):
+    sunday_night = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
+    line = PhoneLine.objects.select_related("hours", "queue").first()
+    assert not is_open(line, sunday_night).open
+    open_for_demonstration(sunday_night)
+    assert is_open(PhoneLine.objects.get(pk=line.pk), sunday_night).open

@@ -125,7 +125,7 @@ def test_channels_nobody_needs_are_forgotten(house):
 def test_nothing_is_lost_or_told_twice_however_often_one_comes_back(events, gone_every):
     """Either every event of the channels is read exactly once and in order, or `reset` was said in between."""
     hub = Hub("e", Clock(), HubLimits(ring=5, unread=5))
-    listener, read, last = hub.listen(["a", "b"], "", list), [], ""
+    listener, read, last = hub.listen(["a", "b"], "", list), [], "e-0"
 
     def take() -> None:
         nonlocal last

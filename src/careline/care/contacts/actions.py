@@ -489,6 +489,7 @@ def _tell_unwell(kind: str, alert: UnwellAlert, step: str = "") -> None:
         kind,
         f"{kind}:{alert.pk}:{step}",
         alert=str(alert.pk),
+        step=step,
         contact=str(alert.contact_id),
         organisation=str(alert.organisation_id),
     )

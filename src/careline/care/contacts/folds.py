@@ -220,6 +220,14 @@ def _unwell_come(f: _Folding, at: datetime, d: dict[str, Any]) -> None:
     s.phase, s.cause, s.ended_at = "ended", "completed", at
 
 
+def _flagged(f: _Folding, at: datetime, d: dict[str, Any]) -> None:
+    f.summary.emergency = True
+
+
+def _unflagged(f: _Folding, at: datetime, d: dict[str, Any]) -> None:
+    f.summary.emergency = False
+
+
 def _reached(f: _Folding, at: datetime, d: dict[str, Any]) -> None:
     f.summary.recovered_at, f.summary.recovered_by = at, _uuid(d.get("contact"))
 
@@ -252,6 +260,8 @@ _STEPS: dict[str, Callable[[_Folding, datetime, dict[str, Any]], None]] = {
     "OutcomeRecorded": _recorded,
     "OutcomeCorrected": _recorded,
     "TopicSet": _topic_set,
+    "EmergencyFlagged": _flagged,
+    "EmergencyUnflagged": _unflagged,
     "RatingGiven": _rated,
     "WalkInLogged": _walk_in,
     "WalkInUndone": _undone,

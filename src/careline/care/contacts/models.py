@@ -18,7 +18,7 @@ from careline.care.patients.models import Patient
 
 
 class Xid8Field(models.Field):
-    """PostgreSQL's xid8; filled by the database with the writing transaction's id."""
+    """PostgreSQL's xid8. Of the first migration only: positions have taken its place (docs/decisions/0050)."""
 
     def db_type(self, connection) -> str:
         return "xid8"
@@ -43,14 +43,12 @@ class LedgerRow(models.Model):
     at = models.DateTimeField()
     data = models.JSONField(default=dict)
     key = models.CharField(max_length=80, null=True)  # idempotency: the same key is written once
-    xid = Xid8Field(db_default=models.Func(function="pg_current_xact_id", output_field=Xid8Field()))
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["subject", "stream", "seq"], name="ledger_stream"),
             models.UniqueConstraint(fields=["key"], name="ledger_key", condition=models.Q(key__isnull=False)),
         ]
-        indexes = [models.Index(fields=["xid", "position"])]
 
 
 class Contact(models.Model):
@@ -197,12 +195,11 @@ class AgentFold(models.Model):
 
 
 class ProjectionCursor(models.Model):
-    """How far a projection has read: every row of transactions below `xid` is in it."""
+    """How far a projection has read: every row up to `position` is in it."""
 
     name = models.CharField(max_length=40, primary_key=True)
-    xid = models.BigIntegerField(default=0)
-    position = models.BigIntegerField(default=0)  # the last row read, to be shown
-    at = models.DateTimeField(null=True)  # its time
+    position = models.BigIntegerField(default=0)
+    at = models.DateTimeField(null=True)  # the time of the last row read, to be shown
 
 
 class ReasonText(models.Model):

@@ -6,7 +6,7 @@ matters. Agents' stories have no end: theirs are carried on row by row, in the o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from uuid import UUID
@@ -46,31 +46,32 @@ class Journal:
 def catch_up() -> int:
     """Read what is final and not read yet. Returns the number of rows read; safe to run twice at once."""
     read = 0
-    while True:
-        with transaction.atomic():
-            cursor = _cursor(SUMMARIES)
-            rows, stop = ledger.page(cursor.xid, end := ledger.horizon(), PAGE)
-            _project(rows)
-            _advance(cursor, rows, stop)
+    while rows := _next_page(SUMMARIES, _project):
         read += len(rows)
-        if stop >= end:
-            break
     follow_up()
     return read
 
 
 def follow_up() -> None:
     """Whoever talks with us now has been reached: what they gave up on before is made good."""
-    while True:
-        with transaction.atomic():
-            cursor = _cursor(REACHED)
-            rows, stop = ledger.page(cursor.xid, end := ledger.horizon(), PAGE)
-            _advance(cursor, rows, stop)
-            talked = {row.subject for row in rows if row.kind == "StartTalk"}
-            for contact in Contact.objects.filter(pk__in=talked).select_related("organisation").order_by("pk"):
-                mark_reached(contact)
-        if stop >= end:
-            return
+    while _next_page(REACHED, _mark_reached):
+        pass
+
+
+def _next_page(name: str, work: Callable[[list[Row]], None]) -> list[Row]:
+    with transaction.atomic():
+        cursor = _cursor(name)
+        rows = ledger.page(cursor.position, ledger.horizon(), PAGE)
+        if rows:
+            work(rows)
+            _advance(cursor, rows[-1])
+    return rows
+
+
+def _mark_reached(rows: list[Row]) -> None:
+    talked = {row.subject for row in rows if row.kind == "StartTalk"}
+    for contact in Contact.objects.filter(pk__in=talked).select_related("organisation").order_by("pk"):
+        mark_reached(contact)
 
 
 def rebuild() -> tuple[int, int]:
@@ -85,12 +86,10 @@ def rebuild() -> tuple[int, int]:
             model.objects.all().delete()
         for contacts in _contacts(end):
             show_now(contacts)
-        cursor.xid, last = 0, None
-        while cursor.xid < end:
-            rows, cursor.xid = ledger.page(cursor.xid, end, PAGE)
+        cursor.position = 0
+        while rows := ledger.page(cursor.position, end, PAGE):
             _project_agents(rows)
-            last = rows[-1] if rows else last
-        _advance(cursor, [last] if last else [], end)
+            _advance(cursor, rows[-1])
         return ContactSummary.objects.count(), AgentInterval.objects.count()
 
 
@@ -99,8 +98,8 @@ def journal(now: datetime | None = None) -> Journal:
     cursor = ProjectionCursor.objects.filter(name=SUMMARIES).first() or ProjectionCursor()
     with connection.cursor() as db:
         db.execute(
-            "SELECT count(*), min(at) FROM contacts_ledgerrow WHERE xid >= %s::text::xid8",
-            [cursor.xid],
+            "SELECT count(*), min(at) FROM contacts_ledgerrow WHERE position > %s",
+            [cursor.position],
         )
         unread, oldest = db.fetchone()
     lag_s = ((now or timezone.now()) - oldest).total_seconds() if oldest else 0.0
@@ -112,11 +111,9 @@ def _cursor(name: str) -> ProjectionCursor:
     return ProjectionCursor.objects.select_for_update().get(name=name)
 
 
-def _advance(cursor: ProjectionCursor, rows: list[Row], stop: int) -> None:
-    cursor.xid = stop
-    if rows:
-        cursor.position = max(cursor.position, rows[-1].position)
-        cursor.at = max(rows[-1].at, cursor.at or rows[-1].at)
+def _advance(cursor: ProjectionCursor, last: Row) -> None:
+    cursor.position = last.position
+    cursor.at = max(last.at, cursor.at or last.at)
     cursor.save()
 
 
@@ -127,7 +124,7 @@ def _contacts(end: int) -> Iterator[list[UUID]]:
         with connection.cursor() as db:
             db.execute(
                 "SELECT DISTINCT subject FROM contacts_ledgerrow WHERE subject > %s AND stream = %s AND seq = 1"
-                " AND xid < %s::text::xid8 ORDER BY subject LIMIT %s",
+                " AND position <= %s ORDER BY subject LIMIT %s",
                 [after, Stream.RECORD, end, PAGE],
             )
             found = [row[0] for row in db.fetchall()]

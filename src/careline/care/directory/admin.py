@@ -136,7 +136,8 @@ class TopicAdmin(ImportPages, Told):
     @admin.display(description=_("topic"))
     def in_tree(self, topic: Topic) -> str:
         depth = sum(above is not None for above in (topic.parent, topic.parent and topic.parent.parent))
-        return "\u2003" * (2 * depth) + ("└ " if depth else "") + str(topic)
+        shown = "\u00a0" * (6 * depth) + ("└ " if depth else "") + str(topic)
+        return shown.replace(" ", "\u00a0")  # a branch that wraps no longer looks like one
 
 
 @admin.register(Notice)

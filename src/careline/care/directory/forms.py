@@ -47,8 +47,7 @@ class Rows(forms.MultiWidget):
 
 class WeekRows(Rows):
     def __init__(self) -> None:
-        box = {"size": 40, "placeholder": "08:00-12:00, 13:00-16:00"}
-        super().__init__([forms.TextInput(attrs=box) for _day in WEEKDAYS], list(WEEKDAYS))
+        super().__init__([forms.TextInput({"size": 40}) for _day in WEEKDAYS], list(WEEKDAYS))
 
     def decompress(self, value: Any) -> list[str]:
         return [""] * len(WEEKDAYS)  # a week that is stored comes as rows already: see WeekField.prepare_value
@@ -164,7 +163,11 @@ def _valid(read: Callable[..., Any], *values: Any) -> Any:
 
 class HoursForm(forms.ModelForm):
     week = WeekField(
-        label=_("Week"), help_text=_("Local time. Empty: closed. A night is two days: 20:00-24:00 and 00:00-08:00.")
+        label=_("Week"),
+        help_text=_(
+            "Local time, such as 08:00-12:00, 13:00-16:00. Empty: closed."
+            " A night is two days: 20:00-24:00 and 00:00-08:00."
+        ),
     )
     timezone = forms.ChoiceField(label=_("Time zone"), choices=_zones)
 

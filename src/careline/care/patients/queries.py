@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import reduce
+from operator import or_
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from careline.base.accounts.rights import Reader
@@ -22,6 +25,7 @@ from careline.base.policy.rules import Policy
 from careline.care.patients import rules
 from careline.care.patients.models import NameWord, Patient
 from careline.core import names
+from careline.core.names.keys import CARD
 
 # How many records of a step are looked at to put the best first. A search that matches more is too wide to be read.
 MOST_CANDIDATES = 400
@@ -173,14 +177,18 @@ def _find(reader: Reader, mine: list[UUID], search: rules.Search, limit: int) ->
     """Ids, best first, with the step that found them. A farther step is taken only while there are too few."""
     found: dict[UUID, rules.Tier] = {}
     with _Steered():
+        strange = _strange(search)
         for tier, query in rules.steps(search):
-            if tier is rules.Tier.MENDED and found:
+            if strange and tier < rules.Tier.MENDED:
+                continue
+            # Who typed two things that fit wants them both, not whatever begins so.
+            if found and (tier is rules.Tier.MENDED or (tier is rules.Tier.BEGINNING and len(search.terms) > 1)):
                 break
             for patient_id in _step(reader, mine, search, query, limit):
                 found.setdefault(patient_id, tier)
             if len(found) >= limit:
                 break
-        if not found and (query := rules.slip_step(search, _near(search))):
+        if not found and (query := rules.slip_step(search, _near(search, strange))):
             found = dict.fromkeys(_step(reader, mine, search, query, limit), rules.Tier.SLIP)
     return dict(list(found.items())[:limit])
 
@@ -209,13 +217,14 @@ STEP = """
 WITH candidate AS MATERIALIZED (
     SELECT id, site_id, sort_key, name_keys[1] AS family,
         CASE WHEN family_name >= '一' AND family_name < '龥' THEN length(family_name) + length(given_name) END
-            AS chinese_length
+            AS chinese_length,
+        name_keys && %(cards)s::text[] AS card
     FROM patients_patient
     WHERE array_to_tsvector(name_keys) @@ %(query)s::tsquery AND (organisation_id = ANY(%(network)s)) IS TRUE
     LIMIT %(most)s
 )
 SELECT id FROM candidate
-ORDER BY family = ANY(%(words)s) DESC, starts_with(family, %(first)s) DESC,
+ORDER BY card DESC, family = ANY(%(words)s) DESC, starts_with(family, %(first)s) DESC,
     coalesce(site_id = %(site)s::uuid, false) DESC, chinese_length, sort_key, id
 LIMIT %(limit)s
 """
@@ -229,6 +238,7 @@ def step_values(reader: Reader, mine: list[UUID], search: rules.Search, query: s
         "most": max(MOST_CANDIDATES, limit),
         "words": words,
         "first": words[0] if words else "",
+        "cards": [CARD + term.text for term in search.terms if term.kind == "number"],
         "site": reader.site_id,
         "limit": limit,
     }
@@ -240,17 +250,28 @@ def _step(reader: Reader, mine: list[UUID], search: rules.Search, query: str, li
         return [row[0] for row in cursor.fetchall()]
 
 
-def _near(search: rules.Search) -> dict[str, list[str]]:
-    """For each word of the search the words in the records one slip away, or two in a long word."""
-    near: dict[str, list[str]] = {}
-    for term in search.terms:
-        for sound in term.sounds:
-            if len(sound) >= 3:
-                near.setdefault(term.text, []).extend(_near_words(sound))
-    return near
+def _strange(search: rules.Search) -> list[rules.Term]:
+    """The words that no record has, nor any that begins so: then the steps that look for them can be spared."""
+    return [
+        term
+        for term in search.terms
+        if term.starts
+        and min(map(len, term.starts)) > 2  # shorter words are not in the list
+        and not NameWord.objects.filter(reduce(or_, (Q(word__startswith=start) for start in term.starts))).exists()
+    ]
+
+
+def _near(search: rules.Search, strange: list[rules.Term]) -> dict[str, list[str]]:
+    """For the words that no record has (for all, if every one of them is a beginning), the nearest that one has."""
+    terms = [term for term in search.terms if term.sounds]
+    forms = [form for term in terms for form in term.sounds]
+    known = set(NameWord.objects.filter(word__in=forms).values_list("word", flat=True))
+    wrong = strange or [term for term in terms if known.isdisjoint(term.sounds)] or terms
+    return {term.text: [word for form in term.sounds if len(form) >= 3 for word in _near_words(form)] for term in wrong}
 
 
 def _near_words(word: str) -> list[str]:
+    """Words of the records one slip away, or two of a long word."""
     rows = NameWord.objects.filter(deletes__overlap=names.deletes(word)).values_list("word", flat=True)[:200]
     close = _closest(word, rows, 2 if len(word) >= 7 else 1)
     if not close and len(word) >= 7:
@@ -263,8 +284,9 @@ def _near_words(word: str) -> list[str]:
 
 
 def _closest(word: str, rows: Iterable[str], most: int) -> list[str]:
+    """The rows that differ least from the word, at most by `most`."""
     ranked = sorted((names.distance(word, other), other) for other in rows if other != word)
-    return [other for distance, other in ranked if distance <= most][:MOST_CORRECTIONS]
+    return [other for distance, other in ranked if distance == ranked[0][0] <= most][:MOST_CORRECTIONS]
 
 
 def _hits(reader: Reader, found: dict[UUID, rules.Tier], today: date, kinds: Sequence[str]) -> list[PatientHit]:

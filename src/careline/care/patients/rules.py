@@ -100,6 +100,7 @@ class Term:
     text: str
     tiers: Mapping[Tier, tuple[str | tuple[str, ...], ...]]
     sounds: tuple[str, ...] = ()  # what a slip of the finger is looked for in
+    starts: tuple[str, ...] = ()  # whatever the steps before MENDED find has a word that begins so
 
     def upto(self, tier: Tier) -> list[str | tuple[str, ...]]:
         return list(dict.fromkeys(key for t in Tier if t <= tier for key in self.tiers.get(t, ())))
@@ -247,6 +248,7 @@ def _name_term(word: str) -> Term:
             Tier.MENDED: tuple(key for stem in names.stems(word) for key in _beginnings(stem)),
         },
         tuple(dict.fromkeys([own, *(s for s in sounds[:2] if len(s) >= max(3, len(own) - 2))])),
+        tuple(dict.fromkeys([own, *names.openings(word), *names.variants(word)])),
     )
 
 
@@ -279,11 +281,11 @@ def _upto(search: Search, tier: Tier) -> str:
 
 
 def slip_step(search: Search, near: Mapping[str, list[str]]) -> str:
-    """The last step: words that are in no record stand for the words of `near`, which differ by a slip."""
+    """The last step: each word may be one of its words in `near`, which differ from it by a slip."""
 
     def keys(term: Term) -> list[str | tuple[str, ...]]:
         more = [key for word in near.get(term.text, ()) for key in (SOUND + word, word)]
-        return [*term.upto(Tier.BEGINNING), *more]
+        return [*term.upto(Tier.SOUND), *more]
 
     return tsquery(search, keys) if any(near.values()) else ""
 

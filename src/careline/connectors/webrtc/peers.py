@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
@@ -100,6 +100,8 @@ class PageTalk(Talk):
 
     async def _offer(self, session: str) -> None:
         if session == self.session and self._pc is not None:
+            if self._pc.signalingState == "have-local-offer":  # it may not have arrived
+                await self.send(kind="offer", sdp=self._pc.localDescription.sdp, video=False)
             return
         pc = await self._fresh(session)
         pc.addTrack(self.voice)  # type: ignore[arg-type]
@@ -114,20 +116,27 @@ class PageTalk(Talk):
 class DeskTalk(Talk):
     """The operator's side: says hello until the page answers."""
 
-    _again: asyncio.TimerHandle | None = None
+    def __init__(self, clip: Clip, send: SendSignal, *, every: int = 1, pause_s: float = 0.0) -> None:
+        super().__init__(clip, send, every=every, pause_s=pause_s)
+        self._next: asyncio.TimerHandle | None = None
+        self._give_up_s = GIVE_UP_S
 
     async def hello(self) -> None:
+        """A new session: at the start, and whenever the old one is broken."""
         await self.close()
         self.session = str(uuid.uuid4())
-        self._hello_in(HELLO_AGAIN_S)
+        await self._say_hello()
+
+    async def _say_hello(self) -> None:
+        self._then(HELLO_AGAIN_S, self._say_hello)
         await self.send(kind="hello")
 
     async def broken(self) -> None:
         await self.hello()
 
     async def close(self) -> None:
-        if self._again:
-            self._again.cancel()
+        if self._next:
+            self._next.cancel()
         await super().close()
 
     async def hear(self, data: dict[str, Any]) -> None:
@@ -142,19 +151,22 @@ class DeskTalk(Talk):
 
     async def _answer(self, data: dict[str, Any]) -> None:
         pc = await self._fresh(data["session"])
-        self._hello_in(GIVE_UP_S)
+        self._then(self._give_up_s, self.hello)
+        self._give_up_s *= 2  # a machine that is slow today is not helped by doing it all again
         await pc.setRemoteDescription(RTCSessionDescription(data["sdp"], "offer"))
         pc.addTrack(self.voice)  # type: ignore[arg-type]
         await pc.setLocalDescription(await pc.createAnswer())
         if pc is self._pc:
             await self.send(kind="answer", sdp=pc.localDescription.sdp)
 
-    def _hello_in(self, seconds: float) -> None:
-        def again() -> None:
+    def _then(self, seconds: float, act: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        def begin() -> None:
             if not self.connected.is_set():
-                self._task = asyncio.ensure_future(self.hello())
+                self._task = asyncio.ensure_future(act())
 
-        self._again = asyncio.get_running_loop().call_later(seconds, again)
+        if self._next:
+            self._next.cancel()
+        self._next = asyncio.get_running_loop().call_later(seconds, begin)
 
 
 class Peer:

@@ -81,7 +81,7 @@ def may_serve(router: Router, a: Agent, c: Contact, now: float) -> bool:
     for overflow in q.rules.overflow:
         if overflow.after_s is not None and now >= c.entered_at + overflow.after_s:
             queues.add(overflow.to)
-        if overflow.ratio is not None and q.unassigned > overflow.ratio * q.ready:
+        if overflow.ratio is not None and overflow.to != q.id and q.unassigned > overflow.ratio * q.ready:
             queues.add(overflow.to)
     if not queues & a.profile.queues:
         return False

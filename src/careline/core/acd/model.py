@@ -9,7 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar, dataclass_transform
+
+_T = TypeVar("_T")
+
+
+@dataclass_transform(frozen_default=True, eq_default=True)
+def value(cls: type[_T]) -> type[_T]:
+    """A frozen dataclass to the type checker, and a plain one at run time.
+
+    Events and commands are made by the hundred thousand; run-time freezing would triple the cost of making one.
+    """
+    return dataclass(slots=True, unsafe_hash=True)(cls)
+
 
 ContactId = str
 AgentId = str
@@ -124,12 +136,12 @@ class AgentProfile:
 # --- events: what happened --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Event:
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class QueueSet(Event):
     """A queue was created, or its rules changed (opening and closing included)."""
 
@@ -137,26 +149,26 @@ class QueueSet(Event):
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AgentSignedIn(Event):
     """Also sent when the profile changes. Presence becomes PAUSED ("signed_in") when it was OFFLINE."""
 
     profile: AgentProfile
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AgentSignedOut(Event):
     agent: AgentId
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AgentReady(Event):
     agent: AgentId
     by: AgentId = ""  # a supervisor who forced it
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class AgentPaused(Event):
     """Takes effect at once for new offers; a talk in progress goes on."""
 
@@ -165,7 +177,7 @@ class AgentPaused(Event):
     by: AgentId = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ContactQueued(Event):
     contact: ContactId
     queue: QueueId
@@ -178,26 +190,26 @@ class ContactQueued(Event):
     simulated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CallerHungUp(Event):
     """The caller ended it: while waiting an abandon, in a talk its end."""
 
     contact: ContactId
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CallerLost(Event):
     """The caller's browser or line vanished. The place (or the talk) is kept for `lost_s`."""
 
     contact: ContactId
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CallerBack(Event):
     contact: ContactId
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CallbackAsked(Event):
     """The caller hangs up and keeps the exact place; `not_before` is the earliest moment wished for."""
 
@@ -205,14 +217,14 @@ class CallbackAsked(Event):
     not_before: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class OfferAccepted(Event):
     contact: ContactId
     agent: AgentId
     offer: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class OfferDeclined(Event):
     contact: ContactId
     agent: AgentId
@@ -220,14 +232,14 @@ class OfferDeclined(Event):
     reason: str = "declined"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PatientAnswered(Event):
     """DIALLING -> TALKING: the patient took the call-back."""
 
     contact: ContactId
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PatientUnreached(Event):
     """The call-back rang out. `retry_at` puts it back with its place, None ends it with CALLBACK_FAILED."""
 
@@ -235,19 +247,19 @@ class PatientUnreached(Event):
     retry_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TalkHeld(Event):
     contact: ContactId
     agent: AgentId
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TalkResumed(Event):
     contact: ContactId
     agent: AgentId
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TalkEnded(Event):
     """The agent ended the talk."""
 
@@ -255,7 +267,7 @@ class TalkEnded(Event):
     agent: AgentId
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TalkTransferred(Event):
     """To a queue (waits there with its original enqueue time, ahead by right) or to one agent (offered to them alone).
 
@@ -269,13 +281,13 @@ class TalkTransferred(Event):
     needs: tuple[Need, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class WrapUpDone(Event):
     contact: ContactId
     agent: AgentId
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ContactReordered(Event):
     """A supervisor moves a waiting contact by changing its head start; the reason is kept."""
 
@@ -286,14 +298,14 @@ class ContactReordered(Event):
     emergency: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ContactCancelled(Event):
     contact: ContactId
     by: AgentId
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TimePassed(Event):
     """A timer was due: the router expires leases, relaxes needs, overflows. `handle` does nothing else for it."""
 
@@ -301,12 +313,12 @@ class TimePassed(Event):
 # --- commands: what is to be done -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Command:
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class OfferContact(Command):
     """Ring the agent. The lease ends at `until`."""
 
@@ -316,7 +328,7 @@ class OfferContact(Command):
     until: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class WithdrawOffer(Command):
     contact: ContactId
     agent: AgentId
@@ -324,7 +336,7 @@ class WithdrawOffer(Command):
     reason: str  # declined | expired | caller_gone | agent_gone | paused | emergency | cancelled | callback
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DialPatient(Command):
     """The agent is reserved: ring the patient now."""
 
@@ -332,7 +344,7 @@ class DialPatient(Command):
     agent: AgentId
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StopDialling(Command):
     """Stop ringing the patient: the agent has gone, the promise was taken back, or nobody reported in time."""
 
@@ -341,25 +353,25 @@ class StopDialling(Command):
     reason: str  # agent_gone | caller_gone | cancelled | expired | unreached
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StartTalk(Command):
     contact: ContactId
     agent: AgentId
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HoldTalk(Command):
     contact: ContactId
     agent: AgentId
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ResumeTalk(Command):
     contact: ContactId
     agent: AgentId
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StopTalk(Command):
     """The agent's side of the talk ends (ended, transferred, caller gone)."""
 
@@ -368,21 +380,21 @@ class StopTalk(Command):
     reason: str  # ended | transferred | caller_gone | caller_lost | agent_gone
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StartWrapUp(Command):
     contact: ContactId
     agent: AgentId
     until: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EndWrapUp(Command):
     contact: ContactId
     agent: AgentId
     reason: str  # saved | expired | agent_gone
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PauseAgent(Command):
     """The router paused an agent by itself (did not answer, browser gone)."""
 
@@ -390,7 +402,7 @@ class PauseAgent(Command):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RefuseContact(Command):
     """Closed, or full: say so kindly and offer what is useful."""
 
@@ -398,7 +410,7 @@ class RefuseContact(Command):
     cause: EndCause
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class EndContact(Command):
     contact: ContactId
     cause: EndCause

@@ -12,9 +12,9 @@ commands.
 
 from __future__ import annotations
 
-import heapq
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Mapping
+from heapq import heapify, heappop, heappush
 from typing import Any, Final
 
 from careline.core.acd import estimate, machine
@@ -91,7 +91,7 @@ from careline.core.acd.state import (
 
 # Where a contact is counted in its queue.
 _UNCOUNTED, _COUNT_QUEUED, _COUNT_RINGING, _COUNT_CALLBACK, _COUNT_LOST = 0, 1, 2, 3, 4
-# Phases by short names: looking a member up on its enum costs on the hottest paths.
+# Members by short names: looking one up on its enum costs on the hottest paths.
 _QUEUED: Final = Phase.QUEUED
 _OFFERED: Final = Phase.OFFERED
 _TALKING: Final = Phase.TALKING
@@ -101,6 +101,26 @@ _DIALLING: Final = Phase.DIALLING
 _WRAP_UP: Final = Phase.WRAP_UP
 _ENDED: Final = Phase.ENDED
 _READY: Final = Presence.READY
+_ON_AGENT_GONE: Final = Inner.AGENT_GONE
+_ON_DIAL_EXPIRED: Final = Inner.DIAL_EXPIRED
+_ON_LOST_TOO_LONG: Final = Inner.LOST_TOO_LONG
+_ON_OFFER_EXPIRED: Final = Inner.OFFER_EXPIRED
+_ON_OFFER_MADE: Final = Inner.OFFER_MADE
+_ON_OFFER_TAKEN_BACK: Final = Inner.OFFER_TAKEN_BACK
+_ON_WRAP_UP_EXPIRED: Final = Inner.WRAP_UP_EXPIRED
+_CAUSE_ABANDONED: Final = EndCause.ABANDONED
+_CAUSE_CALLBACK_FAILED: Final = EndCause.CALLBACK_FAILED
+_CAUSE_CANCELLED: Final = EndCause.CANCELLED
+_CAUSE_CLOSED: Final = EndCause.CLOSED
+_CAUSE_FULL: Final = EndCause.FULL
+_CAUSE_LOST: Final = EndCause.LOST
+_BY_LEAST_OCCUPIED: Final = Selection.LEAST_OCCUPIED
+_IN_VIDEO: Final = Channel.VIDEO
+_IN_VOICE: Final = Channel.VOICE
+_OFFLINE: Final = Presence.OFFLINE
+_PAUSED: Final = Presence.PAUSED
+_MOVES: Final = machine.MOVES
+_FORGET: Final = estimate.FORGET
 # Where it stands to be taken.
 _NOWHERE, _HELD_FOR, _IN_GROUP = 0, 1, 2
 
@@ -115,6 +135,7 @@ class Router:
         self._agents: dict[AgentId, Agent] = {}
         self._queues: dict[QueueId, Queue] = {}
         self._traits: dict[tuple[Any, ...], Traits] = {}
+        self._traits_of: list[Traits] = []  # by their id
         self._group_count = 0
         self._timers: list[tuple[float, int, str, str]] = []
         self._ringing: dict[ContactId, Contact] = {}
@@ -159,7 +180,7 @@ class Router:
         while timers:
             if self._counts(timers[0]):
                 return timers[0][0]
-            heapq.heappop(timers)
+            heappop(timers)
         return None
 
     # --- asking -------------------------------------------------------------------------------------------
@@ -361,7 +382,8 @@ class Router:
         for target in q.overflowing:
             target.sources.pop(q.id, None)
         q.overflowing = ()
-        q.ratios = tuple((self._queue(o.to), o.ratio) for o in q.rules.overflow if o.ratio is not None)
+        ratios = {o.to: o.ratio for o in q.rules.overflow if o.ratio is not None and o.to != q.id}
+        q.ratios = tuple((self._queue(to), ratio) for to, ratio in ratios.items())
 
     # --- events: agents -----------------------------------------------------------------------------------
 
@@ -372,7 +394,7 @@ class Router:
             a = Agent(profile, self._now)
             self._touch_new_agent(a)
             self._agents[a.id] = a
-            a.presence = machine.PRESENCE[Presence.OFFLINE]["AgentSignedIn"]
+            a.presence = machine.PRESENCE[_OFFLINE]["AgentSignedIn"]
             a.reason = "signed_in"
             self._enlist(a)
             return
@@ -390,7 +412,7 @@ class Router:
     def _on_signed_out(self, event: AgentSignedOut) -> None:
         a = self._known_agent(event, event.agent)
         self._touch_agent(a)
-        self._set_presence(a, Presence.OFFLINE, event.reason)
+        self._set_presence(a, _OFFLINE, event.reason)
         for id in list(a.work):
             self._drop(a, id)
         self._unlist(a)
@@ -411,18 +433,18 @@ class Router:
         if task.doing == WRITES:
             self._out.append(EndWrapUp(id, a.id, "agent_gone"))
             if c is not None:
-                self._end(c, Inner.AGENT_GONE, c.cause)
+                self._end(c, _ON_AGENT_GONE, c.cause)
             return
         assert c is not None  # an offer, a dialling and a talk always have their contact
         if task.doing == RINGING:
             self._out.append(WithdrawOffer(id, a.id, c.offer, "agent_gone"))
-            self._back_from_offer(c, Inner.AGENT_GONE)
+            self._back_from_offer(c, _ON_AGENT_GONE)
         elif task.doing == DIALS:
             self._out.append(StopDialling(id, a.id, "agent_gone"))
-            self._back_to_wait(c, Inner.AGENT_GONE)
+            self._back_to_wait(c, _ON_AGENT_GONE)
         else:
             self._out.append(StopTalk(id, a.id, "agent_gone"))
-            self._back_to_wait(c, Inner.AGENT_GONE)
+            self._back_to_wait(c, _ON_AGENT_GONE)
 
     def _on_ready(self, event: AgentReady) -> None:
         a = self._known_agent(event, event.agent)
@@ -436,17 +458,17 @@ class Router:
 
     def _on_paused(self, event: AgentPaused) -> None:
         a = self._known_agent(event, event.agent)
-        if a.presence is Presence.PAUSED and a.reason == event.reason:
+        if a.presence is _PAUSED and a.reason == event.reason:
             return
         self._touch_agent(a)
-        self._set_presence(a, Presence.PAUSED, event.reason)
+        self._set_presence(a, _PAUSED, event.reason)
         for id, task in list(a.work.items()):
             if task.doing == RINGING:
                 c = self._contacts[id]
                 self._touch_contact(c)
                 self._unwork(a, id)
                 self._out.append(WithdrawOffer(id, a.id, c.offer, "paused"))
-                self._back_from_offer(c, Inner.OFFER_TAKEN_BACK)
+                self._back_from_offer(c, _ON_OFFER_TAKEN_BACK)
 
     def _set_presence(self, a: Agent, presence: Presence, reason: str) -> None:
         now = self._now
@@ -479,10 +501,10 @@ class Router:
             raise IllegalEvent(event, "no such queue")
         rules = q.rules
         if not rules.open:
-            self._out.append(RefuseContact(event.contact, EndCause.CLOSED))
+            self._out.append(RefuseContact(event.contact, _CAUSE_CLOSED))
             return
         if rules.limit is not None and q.waiting >= rules.limit and not event.emergency:
-            self._out.append(RefuseContact(event.contact, EndCause.FULL))
+            self._out.append(RefuseContact(event.contact, _CAUSE_FULL))
             return
         c = Contact(event.contact, q.id, event.channel, self._now)
         self._touch_new_contact(c)
@@ -523,10 +545,8 @@ class Router:
             self._withdraw(c, "caller_gone")
         elif phase is _DIALLING:
             self._stop_dialling(c, "caller_gone")
-        if phase is _DIALLING:
-            cause = EndCause.CALLBACK_FAILED
-        else:
-            cause = EndCause.CANCELLED if c.callback else EndCause.ABANDONED
+        kept = _CAUSE_CANCELLED if c.callback else _CAUSE_ABANDONED
+        cause = _CAUSE_CALLBACK_FAILED if phase is _DIALLING else kept
         self._gave_up(c)
         self._end(c, "CallerHungUp", cause)
 
@@ -604,7 +624,7 @@ class Router:
         elif c.phase is _DIALLING:
             self._stop_dialling(c, "cancelled")
         self._gave_up(c)
-        self._end(c, "ContactCancelled", EndCause.CANCELLED)
+        self._end(c, "ContactCancelled", _CAUSE_CANCELLED)
 
     # --- events: offers -----------------------------------------------------------------------------------
 
@@ -711,7 +731,7 @@ class Router:
         self._stop_dialling(c, "unreached")
         c.tries += 1
         if event.retry_at is None:
-            self._end(c, "PatientUnreached", EndCause.CALLBACK_FAILED)
+            self._end(c, "PatientUnreached", _CAUSE_CALLBACK_FAILED)
             return
         c.not_before = event.retry_at
         self._back_to_wait(c, "PatientUnreached")
@@ -774,7 +794,7 @@ class Router:
         until = self._now + wrap_up_s
         a.account(self._now)
         a.work[c.id] = Task(WRITES, c.channel, until)
-        heapq.heappush(self._timers, (until, 1, a.id, c.id))
+        heappush(self._timers, (until, 1, a.id, c.id))
         self._out.append(StartWrapUp(c.id, a.id, until))
 
     def _on_transferred(self, event: TalkTransferred) -> None:
@@ -827,11 +847,11 @@ class Router:
         timers = self._timers
         now = self._now
         while timers and timers[0][0] <= now:
-            timer = heapq.heappop(timers)
+            timer = heappop(timers)
             if not self._counts(timer):
                 continue
             if timer[1]:
-                self._end_wrap_up(self._agents[timer[2]], timer[3], Inner.WRAP_UP_EXPIRED, "expired")
+                self._end_wrap_up(self._agents[timer[2]], timer[3], _ON_WRAP_UP_EXPIRED, "expired")
             else:
                 self._fall_due(self._contacts[timer[2]])
 
@@ -855,18 +875,18 @@ class Router:
             self._set_presence(a, machine.PRESENCE[_READY]["OfferExpired"], "no_answer")
             self._unwork(a, c.id)
             self._out.append(PauseAgent(a.id, "no_answer"))
-            self._back_from_offer(c, Inner.OFFER_EXPIRED)
+            self._back_from_offer(c, _ON_OFFER_EXPIRED)
             self._take_back_rest(a)
         elif phase is _DIALLING:
             self._stop_dialling(c, "expired")
             c.tries += 1
             c.not_before = self._now + self._queues[c.queue].rules.retry_s
-            self._back_to_wait(c, Inner.DIAL_EXPIRED)
+            self._back_to_wait(c, _ON_DIAL_EXPIRED)
         elif phase is _TALKING or phase is _HELD:
-            c.cause = EndCause.LOST
-            self._end_talk(c, Inner.LOST_TOO_LONG, "caller_lost")
+            c.cause = _CAUSE_LOST
+            self._end_talk(c, _ON_LOST_TOO_LONG, "caller_lost")
         elif c.lost_since is not None:
-            self._end(c, Inner.LOST_TOO_LONG, EndCause.LOST)
+            self._end(c, _ON_LOST_TOO_LONG, _CAUSE_LOST)
         else:
             self._index(c)
 
@@ -878,18 +898,18 @@ class Router:
                 self._touch_contact(c)
                 self._unwork(a, id)
                 self._out.append(WithdrawOffer(id, a.id, c.offer, "paused"))
-                self._back_from_offer(c, Inner.OFFER_TAKEN_BACK)
+                self._back_from_offer(c, _ON_OFFER_TAKEN_BACK)
 
     def _time(self, c: Contact, due: float) -> None:
         if c.due != due:
             c.due = due
             if due != NEVER:
-                heapq.heappush(self._timers, (due, 0, c.id, ""))
+                heappush(self._timers, (due, 0, c.id, ""))
 
     def _time_work(self, a: Agent) -> None:
         for id, task in a.work.items():
             if task.doing == WRITES and task.until is not None:
-                heapq.heappush(self._timers, (task.until, 1, a.id, id))
+                heappush(self._timers, (task.until, 1, a.id, id))
 
     # --- the life of a contact ----------------------------------------------------------------------------
 
@@ -897,7 +917,7 @@ class Router:
         c = self._contacts.get(id)
         if c is None:
             raise IllegalEvent(event, "no such contact, or it has ended")
-        if not machine.allowed(c.phase, type(event).__name__):
+        if type(event).__name__ not in _MOVES[c.phase]:
             raise IllegalEvent(event, f"not while {c.phase.value}")
         return c
 
@@ -908,7 +928,7 @@ class Router:
         return a
 
     def _move(self, c: Contact, trigger: str, to: Phase) -> None:
-        if to not in machine.MOVES[c.phase][trigger]:
+        if to not in _MOVES[c.phase][trigger]:
             raise AssertionError(f"{c.phase} -> {to} by {trigger} is not in the table")
         c.phase = to
         c.since = self._now
@@ -925,6 +945,7 @@ class Router:
         self._lift(c)
         self._time(c, NEVER)
         del self._contacts[c.id]
+        c.entry = ()  # it names the contact itself: let both go at once, without the collector
         self._out.append(EndContact(c.id, cause))
 
     def _unwork(self, a: Agent, id: ContactId) -> None:
@@ -1070,7 +1091,9 @@ class Router:
             if overflow.after_s is not None:
                 at = c.entered_at + overflow.after_s
                 if at <= now:
-                    serving.append(self._queue(overflow.to))
+                    target = self._queue(overflow.to)
+                    if target not in serving:
+                        serving.append(target)
                 elif at < due:
                     due = at
         group = self._group(c, q, serving, by)
@@ -1091,7 +1114,7 @@ class Router:
                 for served in group.serving:
                     served.groups[group.number] = group
             insort(line, c.entry)
-        heapq.heappush(self._hot_contacts, c.entry)
+        heappush(self._hot_contacts, c.entry)
         self._time(c, due)
 
     def _hold_for(self, c: Contact, group: Group, now: float) -> None:
@@ -1174,6 +1197,7 @@ class Router:
         traits = self._traits.get(key)
         if traits is None:
             traits = self._traits[key] = Traits(len(self._traits), dict(profile.skills), channels)
+            self._traits_of.append(traits)
         a.traits = traits
         a.qs = [self._queue(id) for id in sorted(profile.queues)]
         ready = a.presence is _READY
@@ -1216,7 +1240,7 @@ class Router:
             return
         channels = [channel for channel in a.traits.channels if self._room(a, channel)]
         for q in a.qs:
-            share = a.share if q.rules.selection is Selection.LEAST_OCCUPIED else 0.0
+            share = a.share if q.rules.selection is _BY_LEAST_OCCUPIED else 0.0
             entry: Free = (load, share, a.idle_since, a.id, a.stamp, a)
             for channel in channels:
                 heaps = q.idle[channel]
@@ -1225,8 +1249,8 @@ class Router:
                     heap = heaps[a.traits.id] = []
                 elif len(heap) > 2 * len(q.members) + 16:
                     heap[:] = [e for e in heap if e[5].stamp == e[4]]
-                    heapq.heapify(heap)
-                heapq.heappush(heap, entry)
+                    heapify(heap)
+                heappush(heap, entry)
 
     def _room(self, a: Agent, channel: Channel) -> bool:
         """Whether the agent could take one more of this channel now."""
@@ -1234,7 +1258,7 @@ class Router:
         most = a.profile.capacity.get(channel, 0)
         if not work:
             return most > 0
-        if channel is Channel.VOICE or channel is Channel.VIDEO:
+        if channel is _IN_VOICE or channel is _IN_VIDEO:
             return False
         held = 0
         for task in work.values():
@@ -1250,12 +1274,15 @@ class Router:
         if self._ratio_moved:
             self._check_ratios()
         hot = self._hot_agents
-        if hot or self._hot_contacts:
-            if len(hot) == 1 and not self._hot_contacts:
+        contacts = self._hot_contacts
+        if hot or contacts:
+            if len(hot) == 1 and not contacts:
                 _, a = hot.popitem()
                 while (entry := self._best_for(a)) is not None:
                     self._offer(entry[4], a)
-            if hot or self._hot_contacts:
+            elif len(contacts) == 1 and not hot and not self._changed and not contacts[0][4].emergency:
+                self._match_one(contacts.pop())
+            if hot or contacts:
                 self._match_all()
         while self._ratio_moved:
             self._check_ratios()
@@ -1264,6 +1291,13 @@ class Router:
             for a in self._changed.values():
                 self._list(a)
             self._changed = {}
+
+    def _match_one(self, entry: Entry) -> None:
+        """The commonest case: one contact has come, and nothing else has moved."""
+        if self._stands(entry):
+            a = self._find_agent(entry[4])
+            if a is not None:
+                self._offer(entry[4], a)
 
     def _match_all(self) -> None:
         """Always the first contact in order for whom anybody is free, to the best agent for it."""
@@ -1275,7 +1309,7 @@ class Router:
             self._list(a)
         while contacts or agents:
             while contacts and not self._stands(contacts[0]):
-                heapq.heappop(contacts)
+                heappop(contacts)
             best = contacts[0] if contacts else None
             taker: Agent | None = None
             for a in list(agents.values()):
@@ -1291,7 +1325,7 @@ class Router:
             if found is None and best[4].emergency:
                 found = self._take_back_for(best[4])
             if found is None:
-                heapq.heappop(contacts)
+                heappop(contacts)
                 continue
             self._offer(best[4], found)
             self._list(found)
@@ -1325,10 +1359,7 @@ class Router:
                     suits = group.suits(traits)
                 if not suits:
                     continue
-                if partly or entry[4].declined:
-                    best = self._earlier(a, group, best, partly)
-                else:
-                    best = entry
+                best = self._earlier(a, group, best, partly) if partly or entry[4].declined else entry
             if q.sources:
                 best = self._best_of_sources(a, q, best, partly)
         for c in a.exclusive.values():
@@ -1395,7 +1426,7 @@ class Router:
                     continue
                 suits = group.fits.get(traits_id)
                 if suits is None:
-                    suits = group.suits(heap[0][5].traits)
+                    suits = group.suits(self._traits_of[traits_id])
                 if not suits:
                     continue
                 free = self._first_free(heap, c)
@@ -1411,7 +1442,7 @@ class Router:
             free = heap[0]
             a = free[5]
             if a.stamp != free[4]:
-                heapq.heappop(heap)
+                heappop(heap)
             elif (a.work or c.declined) and not self._takes(a, c):
                 return self._first_free_of_rest(heap, c)
             else:
@@ -1488,7 +1519,7 @@ class Router:
         self._touch_agent(a)
         self._out.append(WithdrawOffer(latest.id, a.id, latest.offer, "emergency"))
         self._unwork(a, latest.id)
-        self._back_from_offer(latest, Inner.OFFER_TAKEN_BACK)
+        self._back_from_offer(latest, _ON_OFFER_TAKEN_BACK)
         return a
 
     def _offer(self, c: Contact, a: Agent) -> None:
@@ -1499,7 +1530,7 @@ class Router:
         if now > c.entered_at:
             self._touch_queue(q)
             q.watch(now)
-            forget = estimate.FORGET
+            forget = _FORGET
             q.taken = q.taken * forget + 1.0
             q.exposure *= forget
             q.given_up *= forget
@@ -1512,7 +1543,7 @@ class Router:
         a.account(now)
         a.work[c.id] = Task(RINGING, c.channel, c.until)
         self._restamp(a)
-        self._move(c, Inner.OFFER_MADE, _OFFERED)
+        self._move(c, _ON_OFFER_MADE, _OFFERED)
         self._index(c)
         self._ringing[c.id] = c
         self._out.append(OfferContact(c.id, a.id, c.offer, c.until))

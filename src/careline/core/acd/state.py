@@ -7,7 +7,7 @@ are not state: they follow from the records and are made again from them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from careline.core.acd.model import (
     AgentProfile,
@@ -29,6 +29,13 @@ Json = dict[str, Any]
 Entry = tuple[Any, ...]
 
 NEVER = float("inf")
+
+# Members by short names: looking one up on its enum costs on the hottest paths.
+_VOICE: Final = Channel.VOICE
+_VIDEO: Final = Channel.VIDEO
+_READY: Final = Presence.READY
+_QUEUED: Final = Phase.QUEUED
+_COMPLETED: Final = EndCause.COMPLETED
 
 RINGING, DIALS, TALKS, WRITES = "ringing", "dialling", "talking", "wrap_up"
 
@@ -85,8 +92,8 @@ class Contact:
         self.id = id
         self.queue = queue
         self.channel = channel
-        self.whole = channel is Channel.VOICE or channel is Channel.VIDEO
-        self.phase = Phase.QUEUED
+        self.whole = channel is _VOICE or channel is _VIDEO
+        self.phase = _QUEUED
         self.queued_at = queued_at
         self.entered_at = queued_at
         self.since = queued_at
@@ -117,7 +124,7 @@ class Contact:
         self.talk = 0
         self.simulated = False
         self.waited = False  # the running offer came after a wait: it counts for the estimate
-        self.cause = EndCause.COMPLETED
+        self.cause = _COMPLETED
         # Indices, made by the router.
         self.entry: Entry = (1, queued_at, 0, id, self)
         self.in_line = False
@@ -208,8 +215,8 @@ class Contact:
         return {
             "id": self.id,
             "queue": self.queue,
-            "channel": self.channel.value,
-            "phase": self.phase.value,
+            "channel": self.channel._value_,
+            "phase": self.phase._value_,
             "queued_at": self.queued_at,
             "entered_at": self.entered_at,
             "since": self.since,
@@ -240,7 +247,7 @@ class Contact:
             "talk": self.talk,
             "simulated": self.simulated,
             "waited": self.waited,
-            "cause": self.cause.value,
+            "cause": self.cause._value_,
         }
 
     @classmethod
@@ -293,7 +300,7 @@ class Task:
     def __init__(self, doing: str, channel: Channel, until: float | None) -> None:
         self.doing = doing
         self.channel = channel
-        self.whole = channel is Channel.VOICE or channel is Channel.VIDEO
+        self.whole = channel is _VOICE or channel is _VIDEO
         self.until = until
 
 
@@ -373,7 +380,7 @@ class Agent:
         if spent > 0.0:
             if self.work:
                 self.busy_s += spent
-            elif self.presence is Presence.READY:
+            elif self.presence is _READY:
                 self.idle_s += spent
             self.accounted = now
 
@@ -396,7 +403,7 @@ class Agent:
                 "capacity": {Channel(k).value: v for k, v in p.capacity.items()},
                 "site": p.site,
             },
-            "presence": self.presence.value,
+            "presence": self.presence._value_,
             "reason": self.reason,
             "since": self.since,
             "idle_since": self.idle_since,
@@ -404,7 +411,7 @@ class Agent:
             "idle_s": self.idle_s,
             "accounted": self.accounted,
             "share": self.share,
-            "work": {k: [t.doing, t.channel.value, t.until] for k, t in self.work.items()},
+            "work": {k: [t.doing, t.channel._value_, t.until] for k, t in self.work.items()},
         }
 
     @classmethod
@@ -466,7 +473,7 @@ class Group:
         self.home = home
         self.serving = serving
         self.channel = channel
-        self.whole = channel is Channel.VOICE or channel is Channel.VIDEO
+        self.whole = channel is _VOICE or channel is _VIDEO
         self.needs = needs
         self.line: list[Entry] = []
         self.fits: dict[int, bool] = {}

@@ -1,15 +1,15 @@
 """The centre's twin: this very router under a virtual clock.
 
-A run takes the rules, the agents and the calls that come, and returns how each call fared. Nothing is modelled twice: who is
-offered to whom, in which order, and what a caller is told is decided by `Router`; the twin only plays the people. It is
-pure: calls come from a ledger or from `poisson_calls`, and the same input gives the same outcome.
+A run takes the rules, the agents and the calls that come, and returns how each call fared. Nothing is modelled twice:
+who is offered to whom, in which order, and what a caller is told is decided by `Router`; the twin only plays the
+people. It is pure: calls come from a ledger or from `poisson_calls`, and the same input gives the same outcome.
 """
 
 from __future__ import annotations
 
-import heapq
 import random
 from collections.abc import Iterable, Iterator
+from heapq import heappop, heappush
 
 from careline.core.acd.model import (
     AgentProfile,
@@ -38,7 +38,9 @@ _TIME_PASSED = TimePassed()
 
 
 class Call:
-    """A call to come: when (s), where, how long talk and writing-up will take (s), how long the caller would wait (s)."""
+    """A call to come: when (s), where, how long talk and writing-up will take (s), how long the caller would wait
+    (s).
+    """
 
     __slots__ = ("at", "channel", "head_start_s", "needs", "patience_s", "queue", "talk_s", "wrap_up_s")
 
@@ -89,10 +91,10 @@ class Twin:
         self._answer_s = answer_s
         self._tell = tell
         self._router = Router(journal=False)
-        self._events: list[tuple[float, int, int]] = []
-        self._waiting: dict[int, Fate] = {}
-        self._rung: dict[int, OfferContact] = {}
-        self._talks: dict[int, str] = {}  # call -> agent
+        self._events: list[tuple[float, int, str]] = []
+        self._waiting: dict[str, Fate] = {}
+        self._rung: dict[str, OfferContact] = {}
+        self._talks: dict[str, str] = {}  # call -> agent
         for rules in queues:
             self._router.handle(QueueSet(rules), 0.0)
         for profile in agents:
@@ -106,11 +108,9 @@ class Twin:
     def run(self, calls: Iterable[Call]) -> Iterator[Fate]:
         """Play the calls, which come in order of time; a fate is yielded when the wait of its call is over."""
         over: list[Fate] = []
-        number = 0
-        for call in calls:
+        for number, call in enumerate(calls):
             self._play(call.at, over)
-            self._arrive(number, call, over)
-            number += 1
+            self._arrive(str(number), call, over)
             if over:
                 yield from over
                 over = []
@@ -126,91 +126,92 @@ class Twin:
             if due is not None and due < end and (not events or due <= events[0][0]):
                 self._carry_out(router.handle(_TIME_PASSED, due), due, over)
             elif events and events[0][0] < end:
-                at, kind, number = heapq.heappop(events)
-                self._happens(at, kind, number, over)
+                at, kind, id = heappop(events)
+                self._happens(at, kind, id, over)
             else:
                 return
 
-    def _arrive(self, number: int, call: Call, over: list[Fate]) -> None:
+    def _arrive(self, id: str, call: Call, over: list[Fate]) -> None:
         at = call.at
-        id = str(number)
         fate = Fate(call)
-        self._waiting[number] = fate
+        self._waiting[id] = fate
         event = ContactQueued(id, call.queue, call.channel, call.needs, frozenset(), call.head_start_s)
         self._carry_out(self._router.handle(event, at), at, over)
-        if number not in self._waiting:
+        if id not in self._waiting:
             return
-        heapq.heappush(self._events, (at + call.patience_s, _GIVES_UP, number))
+        heappush(self._events, (at + call.patience_s, _GIVES_UP, id))
         if self._tell:
             place = self._router.place(id, at)
             if place.wait_low_s is not None and place.wait_high_s is not None:
                 fate.told_low_s = place.wait_low_s
                 fate.told_high_s = place.wait_high_s
 
-    def _happens(self, at: float, kind: int, number: int, over: list[Fate]) -> None:
+    def _happens(self, at: float, kind: int, id: str, over: list[Fate]) -> None:
         router = self._router
         if kind == _GIVES_UP:
-            fate = self._waiting.pop(number, None)
+            fate = self._waiting.pop(id, None)
             if fate is None:
                 return  # answered long ago
             fate.abandoned = True
             fate.wait_s = at - fate.call.at
             over.append(fate)
-            self._carry_out(router.handle(CallerHungUp(str(number)), at), at, over)
+            self._carry_out(router.handle(CallerHungUp(id), at), at, over)
         elif kind == _ENDS:
-            self._carry_out(router.handle(TalkEnded(str(number), self._talks[number]), at), at, over)
+            self._carry_out(router.handle(TalkEnded(id, self._talks[id]), at), at, over)
         elif kind == _SAVED:
-            self._carry_out(router.handle(WrapUpDone(str(number), self._talks.pop(number)), at), at, over)
-        elif number in self._rung:
-            offer = self._rung[number]
-            if at >= offer.until - self._offer_s(number) + self._answer_s - 1e-6:  # not an earlier offer of this call
-                self._answer(offer, number, at, over)
+            self._carry_out(router.handle(WrapUpDone(id, self._talks.pop(id)), at), at, over)
+        elif id in self._rung:
+            offer = self._rung[id]
+            if at >= offer.until - self._offer_s(id) + self._answer_s - 1e-6:  # not an earlier offer of this call
+                self._answer(offer, id, at, over)
 
-    def _offer_s(self, number: int) -> float:
-        view = self._router.queue(self._waiting[number].call.queue)
+    def _offer_s(self, id: str) -> float:
+        view = self._router.queue(self._waiting[id].call.queue)
         assert view is not None
         return view.rules.offer_s
 
-    def _answer(self, offer: OfferContact, number: int, at: float, over: list[Fate]) -> None:
+    def _answer(self, offer: OfferContact, id: str, at: float, over: list[Fate]) -> None:
         """The agent takes the offer: the wait is over, talk and writing-up follow."""
-        self._rung.pop(number, None)
-        fate = self._waiting.pop(number)
+        self._rung.pop(id, None)
+        fate = self._waiting.pop(id)
         call = fate.call
         self._router.handle(OfferAccepted(offer.contact, offer.agent, offer.offer), at)
         fate.answered = True
         fate.wait_s = at - call.at
         over.append(fate)
-        self._talks[number] = offer.agent
-        heapq.heappush(self._events, (at + call.talk_s, _ENDS, number))
+        self._talks[id] = offer.agent
+        heappush(self._events, (at + call.talk_s, _ENDS, id))
         if call.wrap_up_s > 0.0:
-            heapq.heappush(self._events, (at + call.talk_s + call.wrap_up_s, _SAVED, number))
+            heappush(self._events, (at + call.talk_s + call.wrap_up_s, _SAVED, id))
 
     def _carry_out(self, commands: list[Command], at: float, over: list[Fate]) -> None:
         for command in commands:
             kind = type(command)
             if kind is OfferContact:
                 assert isinstance(command, OfferContact)
-                number = int(command.contact)
+                id = command.contact
                 if self._answer_s <= 0.0:
-                    self._answer(command, number, at, over)
+                    self._answer(command, id, at, over)
                 else:
-                    self._rung[number] = command
-                    heapq.heappush(self._events, (at + self._answer_s, _ACCEPTS, number))
+                    self._rung[id] = command
+                    heappush(self._events, (at + self._answer_s, _ACCEPTS, id))
             elif kind is WithdrawOffer:
                 assert isinstance(command, WithdrawOffer)
-                self._rung.pop(int(command.contact), None)
+                self._rung.pop(command.contact, None)
             elif kind is EndContact:
                 assert isinstance(command, EndContact)
-                self._talks.pop(int(command.contact), None)
+                self._talks.pop(command.contact, None)
             elif kind is RefuseContact:
                 assert isinstance(command, RefuseContact)
-                fate = self._waiting.pop(int(command.contact))
+                fate = self._waiting.pop(command.contact)
                 fate.refused = True
                 over.append(fate)
 
 
 def poisson_calls(queue: str, per_s: float, talk_s: float, patience_s: float, count: int, seed: int) -> Iterator[Call]:
-    """`count` calls of a Poisson stream with exponential talks and patiences (means in seconds): the M/M/s+M of the books."""
+    """`count` calls of a Poisson stream with exponential talks and patiences (means in seconds): the M/M/s+M of
+    the books.
+    """
     rng = random.Random(seed)
     at = 0.0
     for _ in range(count):

@@ -73,8 +73,10 @@ def from_digits(digits: str, today: date) -> list[Day]:
     """Digits without separators: 02031958, 19580302 or 020358. All that are possible."""
     found: list[Day | None] = []
     if len(digits) == 8:
-        found.append(_day(int(digits[4:]), int(digits[2:4]), int(digits[:2]), today))
-        found.append(_day(int(digits[:4]), int(digits[4:6]), int(digits[6:]), today))
+        if digits[4] != "0":
+            found.append(_day(int(digits[4:]), int(digits[2:4]), int(digits[:2]), today))
+        if digits[0] != "0":
+            found.append(_day(int(digits[:4]), int(digits[4:6]), int(digits[6:]), today))
     elif len(digits) == 6:
         found.append(_day(int(digits[4:]), int(digits[2:4]), int(digits[:2]), today))
     return [day for day in dict.fromkeys(found) if day and day.month and day.day]

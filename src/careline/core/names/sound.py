@@ -14,7 +14,7 @@ import unicodedata
 from functools import lru_cache
 from itertools import product
 
-from careline.core.names.scripts import APOSTROPHES
+from careline.core.names.scripts import APOSTROPHES, Script, script_of
 
 MOST_READINGS = 8
 
@@ -79,7 +79,7 @@ _I_RUN = re.compile("i+")
 _GLIDE = re.compile("i(?=[aeou])")
 _DOUBLE = re.compile(r"(.)\1+")
 # A word cut short may end inside a digraph, or in an i that turns out to be a glide.
-_UNFINISHED = frozenset("tsczkgdrpi")
+_UNFINISHED = {Script.LATIN: frozenset("tsczkgdrpi"), Script.CYRILLIC: frozenset("ti")}
 
 
 def _pieces(word: str) -> list[tuple[str, ...]]:
@@ -120,8 +120,9 @@ def readings(word: str) -> tuple[str, ...]:
 
 def openings(word: str) -> tuple[str, ...]:
     """Readings of a beginning of a word: what the sound of the whole word starts with, whatever letter comes next."""
+    unfinished = _UNFINISHED.get(script_of(word), frozenset())
     found: dict[str, None] = {}
     for reading in readings(word):
-        cut = reading[:-1] if len(reading) > 3 and reading[-1] in _UNFINISHED else reading
+        cut = reading[:-1] if len(reading) > 3 and reading[-1] in unfinished else reading
         found[cut] = None
     return tuple(found)

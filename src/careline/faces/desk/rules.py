@@ -17,8 +17,13 @@ CHANNEL_ICONS = {
 THEMES = ("light", "dark", "auto")
 DENSITIES = ("compact", "regular", "comfortable")
 
-# Whoever keeps the directory or its texts has no phone: their work is in the admin.
-_HOMES = {Role.ADMINISTRATOR: "admin:index", Role.CONTENT_EDITOR: "admin:index"}
+# Whoever has no phone begins where their work is: the directory, the shift, the list of contacts.
+_HOMES = {
+    Role.ADMINISTRATOR: "admin:index",
+    Role.CONTENT_EDITOR: "admin:index",
+    Role.UNIT_HEAD: "boards:supervise",
+    Role.AUDITOR: "boards:contacts",
+}
 
 
 def home_of(role: Role) -> str:

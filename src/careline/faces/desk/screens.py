@@ -19,6 +19,7 @@ class Screen:
     icon: str
     url_name: str
     right: str
+    apart: bool = False  # a page of its own beside the desk: the desk never navigates
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Entry:
     label: str
     icon: str
     url: str
+    apart: bool
 
 
 SCREENS: list[Screen] = []
@@ -35,7 +37,7 @@ SCREENS: list[Screen] = []
 def screens_for(reader: Reader) -> list[Entry]:
     """The entries of the state bar this reader may open, in order."""
     return [
-        Entry(screen.name, str(screen.label), screen.icon, reverse(screen.url_name))
+        Entry(screen.name, str(screen.label), screen.icon, reverse(screen.url_name), screen.apart)
         for screen in SCREENS
         if reader.may(screen.right)
     ]

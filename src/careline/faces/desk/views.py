@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from careline.base.accounts.models import Posting
+from careline.base.accounts.models import Posting, User
 from careline.base.accounts.rights import Reader, postings_now, reader_of
 from careline.base.errors import CareError, NotFound
 from careline.base.ids import uuid7
@@ -37,6 +37,12 @@ from careline.switchboard.queries import queue_now, waiting_now
 NO_CONTACT = UUID(int=0)
 A_YEAR_S = 365 * 24 * 3600
 
+
+def signed_in_user(request: HttpRequest) -> User:
+    """Who asks; `part` has made sure that it is somebody."""
+    return cast(User, request.user)
+
+
 # --- the shell ---------------------------------------------------------------------------------------------
 
 
@@ -52,15 +58,16 @@ def home(request: HttpRequest) -> HttpResponse:
 @part()
 def shell(request: HttpRequest, reader: Reader) -> HttpResponse:
     posting = Posting.objects.select_related("organisation", "site").get(pk=reader.posting_id)
+    me = signed_in_user(request)
     context = {
         "takes_calls": reader.may("calls.take"),
         "may_search": reader.may("patients.search"),
         "screens": screens_for(reader),
         "pauses": PAUSES,
-        "me": _short_name(request.user),
-        "me_full": request.user.get_full_name() or request.user.get_username(),
+        "me": _short_name(me),
+        "me_full": me.get_full_name() or me.get_username(),
         "posting": f"{posting.get_role_display()}, {posting.site or posting.organisation}",
-        "may_switch": len(postings_now(request.user)) > 1,
+        "may_switch": len(postings_now(me)) > 1,
         "timezone": timezone_of(reader),
         "themes": theme_names(),
         "theme": request.COOKIES.get("careline_theme", "auto"),
@@ -101,8 +108,9 @@ def preferences(request: HttpRequest, reader: Reader) -> HttpResponse:
             )
     language = request.POST.get("language", "")
     if language in dict(settings.LANGUAGES):
-        request.user.language = language
-        request.user.save(update_fields=["language"])
+        me = signed_in_user(request)
+        me.language = language
+        me.save(update_fields=["language"])
         response.set_cookie(
             settings.LANGUAGE_COOKIE_NAME,
             language,
@@ -336,7 +344,7 @@ def _seen(request: HttpRequest, reader: Reader, card: Card, *, look: bool = True
         [open_patient(reader, patient.pk, reason="contact") for patient in card.patients] if look and may_search else []
     )
     return {
-        "card": cards.call_card(card, past, candidates, caller, request.user.first_name),
+        "card": cards.call_card(card, past, candidates, caller, signed_in_user(request).first_name),
         "history": [cards.past_of(row) for row in past],
         "patients": [cards.person(reader, each) for each in people],
         "flag_key": uuid7(),

@@ -8,6 +8,7 @@
 import { newKey } from "./live.js";
 
 const HELLO_AGAIN_MS = 3000; // the page may be reloading: say it again until it answers
+const GIVE_UP_MS = 12_000; // answered, but never connected
 const BROKEN_MS = 4000; // "disconnected" often heals by itself
 
 /** @typedef {{
@@ -202,7 +203,8 @@ class Talk {
 
 /** The operator's side. Make one for each talk the phone shows; it says hello by itself. */
 export class DeskTalk extends Talk {
-  #again = 0;
+  #next = 0;
+  #giveUpMs = GIVE_UP_MS;
 
   /** @param {MediaStream | null} stream @param {TalkOptions} options */
   constructor(stream, options) {
@@ -213,11 +215,15 @@ export class DeskTalk extends Talk {
   /** A new session: at the start, and whenever the old one is broken. */
   hello() {
     if (this.stopped) return;
-    clearTimeout(this.#again);
     this.closePeer();
     this.session = newKey();
+    this.#sayHello();
+  }
+
+  #sayHello() {
+    clearTimeout(this.#next);
     this.send({ kind: "hello" }).catch(() => {});
-    this.#again = setTimeout(() => this.hello(), HELLO_AGAIN_MS);
+    this.#next = setTimeout(() => this.#sayHello(), HELLO_AGAIN_MS);
   }
 
   broken() {
@@ -231,17 +237,18 @@ export class DeskTalk extends Talk {
     if (data.session !== this.session) return;
     if (data.kind === "candidate") return this.takeCandidate(data.candidate);
     if (data.kind !== "offer" || this.pc) return;
-    clearTimeout(this.#again);
+    clearTimeout(this.#next);
     const pc = this.freshPeer(data.session);
     await this.takeDescription(pc, "offer", data.sdp);
     await this.addTracks(pc, data.video ? ["audio", "video"] : ["audio"]);
     await pc.setLocalDescription(await pc.createAnswer());
     if (this.pc === pc) await this.send({ kind: "answer", sdp: pc.localDescription.sdp });
-    this.#again = setTimeout(() => this.state !== "connected" && this.hello(), 4 * HELLO_AGAIN_MS);
+    this.#next = setTimeout(() => this.state !== "connected" && this.hello(), this.#giveUpMs);
+    this.#giveUpMs *= 2; // a machine that is slow today is not helped by doing it all again
   }
 
   stop(how) {
-    clearTimeout(this.#again);
+    clearTimeout(this.#next);
     super.stop(how);
   }
 }
@@ -271,7 +278,12 @@ export class PageTalk extends Talk {
   }
 
   async #offer(session) {
-    if (session === this.session && this.pc) return;
+    if (session === this.session && this.pc) {
+      // The hello was repeated: our offer may not have arrived.
+      const sdp = this.pc.signalingState === "have-local-offer" && this.pc.localDescription?.sdp;
+      if (sdp) await this.send({ kind: "offer", sdp, video: this.#video });
+      return;
+    }
     this.say(this.state === "connected" ? "reconnecting" : this.state);
     const pc = this.freshPeer(session);
     await this.addTracks(pc, this.#video ? ["audio", "video"] : ["audio"]);

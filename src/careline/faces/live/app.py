@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.conf import settings
+from django.http import HttpRequest
+from django.utils import translation
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -45,6 +48,7 @@ log = structlog.get_logger(__name__)
 CALL_COOKIE = "careline_call"
 SESSIONS_EVERY_S = 30.0
 TICKS_EVERY_S = 0.2
+PROJECTED_AFTER_S = 1.5  # should the projector be stuck, desks look again all the same
 KNOWN_BADGES_S = 30.0
 
 
@@ -70,6 +74,7 @@ class Live:
         await self.desks.restore()
         self._loops = [
             asyncio.create_task(_every(TICKS_EVERY_S, self.board.ticks.send_due)),
+            asyncio.create_task(_every(PROJECTED_AFTER_S, self.board.ticks.projected)),
             asyncio.create_task(_every(1.0, self.calls.sweep)),
             asyncio.create_task(_every(self.board.hub.limits.heartbeat_s, self.board.hub.heartbeat)),
             asyncio.create_task(_every(10.0, self._tidy)),
@@ -215,10 +220,11 @@ class Answer:
         self._always = always
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not (self._always or self._live.board.ready):
+            await not_yet(scope)(scope, receive, send)
+            return
         request = Request(scope, receive)
         with named_refusals(self._live, request) as refused:
-            if not (self._always or self._live.board.ready):
-                raise Starting
             try:
                 response = await self._act(request)
             except ClientDisconnect:  # gone in the middle of its own request: it will ask again, with the same key
@@ -234,13 +240,27 @@ class Stream:
         self._run = run
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._live.board.ready:
+            await not_yet(scope)(scope, receive, send)
+            return
         request = Request(scope, receive)
         with named_refusals(self._live, request) as refused:
-            if not self._live.board.ready:
-                raise Starting
             await self._run(request, send)
         if refused.response:
             await refused.response(scope, receive, send)
+
+
+def not_yet(scope: Scope) -> Response:
+    """While we start, every browser knocks again and again: the answer must cost next to nothing."""
+    headers = dict(scope["headers"])
+    return _not_yet(headers.get(b"accept-language", b"").decode("latin-1")[:100])
+
+
+@lru_cache(maxsize=512)
+def _not_yet(accepted: str) -> Response:
+    request = HttpRequest()
+    request.META["HTTP_ACCEPT_LANGUAGE"] = accepted
+    return refusal(Starting(), translation.get_language_from_request(request))
 
 
 class _Refused:

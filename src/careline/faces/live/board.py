@@ -30,12 +30,14 @@ log = structlog.get_logger(__name__)
 class Patience:
     """How long the live process waits for people and browsers, in seconds; and how often an address may call.
 
-    `page_gone_s`: a patient's page without its stream is a lost caller. `desk_gone_s`: a ready operator without one is
-    paused. `desk_left_s`: and signed out. `restart_s`: added to both after a start of our own.
+    `page_gone_s`: a patient's page without its stream is a lost caller. `page_opens_s`: a new page is given longer to
+    open it for the first time. `desk_gone_s`: a ready operator without one is paused. `desk_left_s`: and signed out.
+    `restart_s`: added to all of these after a start of our own.
     `ring_s`, `ring_again_s`, `rings`: a call-back rings so long, so much later again, so many times.
     """
 
     page_gone_s: float = 5.0
+    page_opens_s: float = 20.0
     desk_gone_s: float = 15.0
     desk_left_s: float = 1800.0
     restart_s: float = 15.0

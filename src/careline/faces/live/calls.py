@@ -56,6 +56,7 @@ class Page:
     language: str
     channel: str
     listeners: set[Listener] = field(default_factory=set)
+    opened: bool = False  # it has had a stream at least once
     told: tuple[Any, ...] = ()
     look_at: float = 0.0
     gone: asyncio.TimerHandle | None = None
@@ -152,6 +153,7 @@ class Calls:
         """A stream of the page: its state, what it missed, and the lines of a text talk so far."""
         listener = self._board.hub.listen([channel_name(page.contact)], last_id, lambda: self._fresh(page), owner=page)
         page.listeners.add(listener)
+        page.opened = True
         self._watch_page(page)
         view = self._board.router.contact(page.contact)
         if view is not None and view.lost_since is not None:
@@ -281,7 +283,9 @@ class Calls:
         view = self._board.router.contact(page.contact)
         absent = not page.listeners and view is not None and view.phase in KEPT_WHILE and view.lost_since is None
         if absent and page.gone is None:
-            page.gone = self._board.later(self._board.patience.page_gone_s + more_s, lambda: self._lost(page))
+            patience = self._board.patience
+            wait = (patience.page_gone_s if page.opened else patience.page_opens_s) + more_s
+            page.gone = self._board.later(wait, lambda: self._lost(page))
         elif not absent and page.gone:
             page.gone.cancel()
             page.gone = None

@@ -55,7 +55,8 @@ class Follower:
             self._queue_of.pop(contact, None)
         for queue in {before, self._queue_of.get(contact, "")} - {""}:
             path = self._board.places.path(queue)
-            self._board.ticks.mark(path, "contacts", "queues", "wallboard", f"contact:{contact}")
+            self._board.ticks.mark(path, "queues")
+            self._board.ticks.mark_projected(path, "contacts", "wallboard", f"contact:{contact}")
         self._calls.changed(contact, commands)
 
     def _agent_changed(self, agent: str) -> None:
@@ -79,11 +80,11 @@ class Follower:
         path = self._board.places.organisations.get(str(data.get("organisation", "")), "")
         contact = str(data.get("contact", ""))
         path = path or self._board.places.path(self._queue_of.get(contact, ""))
-        what = ["contacts", "wallboard", *([f"contact:{contact}"] if contact else [])]
+        self._board.ticks.mark_projected(path, "contacts", "wallboard", *([f"contact:{contact}"] if contact else []))
         if kind.startswith("unwell"):
-            what.append("unwell")
-            self._board.hub.publish_to(self._listening_above(path), "unwell", {"alert": str(data.get("alert", ""))})
-        self._board.ticks.mark(path, *what)
+            self._board.ticks.mark(path, "unwell")
+            told = {"alert": str(data.get("alert", "")), "over": data.get("step") == "come"}
+            self._board.hub.publish_to(self._listening_above(path), "unwell", told)
 
     def everything_changed(self) -> None:
         """The directory was changed: every desk looks again."""

@@ -27,12 +27,23 @@ class Ticks:
         self._hub = hub
         self._clock = clock
         self._pending: dict[str, set[str]] = {}
+        self._unprojected: dict[str, set[str]] = {}
         self._sent_at: dict[tuple[str, str], float] = {}
 
     def mark(self, path: str, *what: str) -> None:
         """`what` changed at the organisation `path` (and so for everyone posted above it)."""
         for place in lineage(path):
             self._pending.setdefault(place, set()).update(what)
+
+    def mark_projected(self, path: str, *what: str) -> None:
+        """As `mark`, for what is read from projections: it is told once they have caught up (`projected`)."""
+        self._unprojected.setdefault(path, set()).update(what)
+
+    def projected(self) -> None:
+        """The projections have caught up with the ledger."""
+        behind, self._unprojected = self._unprojected, {}
+        for path, what in behind.items():
+            self.mark(path, *what)
 
     def send_due(self) -> None:
         """Call several times a second. What was sent less than a second ago waits for its turn."""

@@ -58,7 +58,8 @@ def call(request: HttpRequest, code: str, language: str) -> HttpResponse:
     with translation.override(language):
         values = page(line, language)
         values["topics"] = [node.topic for node in directory.topic_tree(line.organisation_id, for_calls=True)]
-        values["windows"] = callback_windows(values["hours"], timezone.now(), zone(line))
+        now = timezone.now()
+        values["windows"] = callback_windows(directory.is_open(line, now), now, zone(line))
         return render(request, "portal/call.html", values)
 
 

@@ -22,11 +22,15 @@ __all__ = ["KINDS", "BadFile", "Problem", "Report", "import_directory", "templat
 
 @dataclass(slots=True)
 class Report:
-    """What an import did, or would do. With problems it did nothing, and the counts are 0."""
+    """What an import did, or would do. With problems it did nothing, and the counts are 0.
+
+    `head` is the header and the first rows as they were read: a glance shows whether the encoding was found.
+    """
 
     kind: str
     rows: int
     problems: list[Problem] = field(default_factory=list)
+    head: list[tuple[str, ...]] = field(default_factory=list)
     created: int = 0
     updated: int = 0
     unchanged: int = 0
@@ -52,9 +56,10 @@ def import_directory(
         if not covers(reader, organisation):
             raise NotAllowed
     place = Place(organisation, reader=reader)
-    rows, problems, count = _read(found, place, read_table(content))
+    lines = read_table(content)
+    rows, problems, count = _read(found, place, lines)
     place.problems += problems
-    report = Report(kind, count, place.problems, dry_run=dry_run)
+    report = Report(kind, count, place.problems, [line.cells for line in lines[:4]], dry_run=dry_run)
     put = found.put(place, rows) if rows else []
     if place.problems:
         place.problems.sort(key=lambda problem: (problem.line, problem.column))

@@ -38,7 +38,9 @@ class ImportForm(forms.Form):
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["kind"].choices = [(code, KINDS[code].name) for code in _allowed(request)]  # type: ignore[attr-defined]
-        self.fields["organisation"].queryset = _organisations(request)  # type: ignore[attr-defined]
+        organisations = _organisations(request)
+        self.fields["organisation"].queryset = organisations  # type: ignore[attr-defined]
+        self.initial.setdefault("organisation", organisations.first())  # the broadest: most have only one
 
     def clean_file(self) -> Any:
         file = self.cleaned_data["file"]

@@ -38,6 +38,7 @@ function arrows(menu, button) {
     }
     if (event.code === "Escape") {
       event.preventDefault();
+      event.stopPropagation(); // the desk's own Escape would take the focus to the stage
       menu.hidePopover();
       button.focus();
     }

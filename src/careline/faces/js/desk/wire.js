@@ -162,10 +162,7 @@ export class Wire {
   }
 
   async #play(kind, remote) {
-    if (kind === "video") {
-      this.showVideo();
-      this.#tell.onMedia("video");
-    }
+    if (kind === "video") this.showVideo();
     this.#audio.srcObject = remote;
     const device = this.devices.talk;
     if (device && this.#audio.setSinkId) await this.#audio.setSinkId(device).catch(() => this.#audio.setSinkId(""));

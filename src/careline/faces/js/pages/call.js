@@ -148,11 +148,11 @@ function closeMicrophone() {
   page.stream = null;
 }
 
-function addLine({ id, from, text, at }) {
+function addLine({ id, by, text, at }) {
   if (byId(`line-${id}`)) return;
   const line = document.createElement("li");
   line.id = `line-${id}`;
-  line.className = from === "patient" ? "mine" : "";
+  line.className = by === "patient" ? "mine" : "";
   line.textContent = text;
   const when = document.createElement("small");
   when.textContent = new Date(typeof at === "number" ? at * 1000 : at).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });

@@ -252,7 +252,9 @@ function paintTitle(state, view) {
 
 function paintVideo() {
   const none = $("film-none");
-  if (none) none.hidden = body.dataset.media === "video";
+  const seen = $("remote-video");
+  if (none) none.hidden = seen.videoWidth > 0;
+  if (seen && !seen.onresize) seen.onresize = paintVideo;
 }
 
 function everySecond() {
@@ -261,7 +263,7 @@ function everySecond() {
   if (view.current && $("call")) life.draw($("life"), view.current);
   const wall = $("wall-clock");
   const at = new Date(clock.now() * 1000);
-  const shown = at.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", timeZone: wall.dataset.timezone });
+  const shown = at.toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: wall.dataset.timezone });
   if (wall.textContent !== shown) wall.textContent = shown;
 }
 
@@ -361,6 +363,10 @@ const commands = {
     $("keys").showModal();
     return undefined;
   },
+  home() {
+    desk.shown = "";
+    showStage();
+  },
   close() {
     flush();
     desk.opened = "";
@@ -435,6 +441,12 @@ document.addEventListener("change", (event) => {
   }
 });
 
+// The desk never navigates: a form that no part of it answers goes nowhere.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method === "get" && !form.hasAttribute("hx-post")) event.preventDefault();
+});
+
 // --- text talk ----------------------------------------------------------------------------------------------
 
 document.addEventListener("submit", (event) => {
@@ -477,7 +489,7 @@ function addText(line) {
   words.textContent = line.text;
   item.append(head, words);
   list.append(item);
-  item.scrollIntoView({ block: "end" });
+  list.parentElement.scrollTop = list.scrollHeight;
 }
 
 // --- ticks: fetch that part again, not all desks in the same moment -------------------------------------------
@@ -509,6 +521,14 @@ document.addEventListener("htmx:afterSettle", () => {
   paintChosen();
   paintVideo();
   wire.showVideo();
+});
+
+document.addEventListener("htmx:beforeRequest", ({ detail: { elt } }) => {
+  const screen = elt.dataset.screen ?? (elt.id === "stage" ? "" : null);
+  if (screen === null) return;
+  for (const link of document.querySelectorAll("[data-screen]"))
+    if (link.dataset.screen === screen) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
 });
 
 document.addEventListener("htmx:responseError", (event) => {
@@ -639,6 +659,8 @@ hear({
     if (desk.owner) wire.reopen();
   },
 });
+
+window.careline = { talk: () => wire.stats() }; // for the support and the journeys: what flows now
 
 menus();
 listen(commands);

@@ -1,0 +1,119 @@
+"""How the boards write times, waits and numbers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import phonenumbers
+from django import template
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.translation import get_language, pgettext
+
+from careline.care.patients.models import Patient
+from careline.core import names
+from careline.faces.boards.rules import last_four
+
+register = template.Library()
+register.filter("last_four", last_four)
+
+ICONS = {
+    "voice": "i-globe",
+    "video": "i-video",
+    "text": "i-chat",
+    "phone": "i-phone",
+    "walk_in": "i-walk",
+    "request": "i-paper",
+}
+
+
+@register.filter
+def span(seconds: float | None) -> str:
+    """72.4 -> "1:12", 3672 -> "1:01:12", None -> a dash."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(max(0, int(seconds)), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@register.filter
+def waited(since: datetime | None, now: datetime) -> str:
+    """From `since` to `now`, as `span`."""
+    return span((now - since).total_seconds() if since else None)
+
+
+@register.filter
+def epoch(moment: datetime | None) -> str:
+    """Seconds since the epoch, as the clocks of the page want them."""
+    return f"{moment.timestamp():.3f}" if moment else ""
+
+
+@register.filter
+def clock(moment: datetime | None, seconds: Any = None) -> str:
+    return timezone.localtime(moment).strftime("%H:%M:%S" if seconds else "%H:%M") if moment else ""
+
+
+@register.filter
+def moment(at: datetime | None) -> str:
+    """Today: the time. Another day: the day, and the time."""
+    if at is None:
+        return ""
+    local = timezone.localtime(at)
+    if local.date() == timezone.localdate():
+        return local.strftime("%H:%M")
+    return f"{date_format(local, pgettext('short day (Django date format)', 'j M'))} {local:%H:%M}"
+
+
+@register.filter
+def full_day(at: datetime) -> str:
+    return date_format(timezone.localtime(at), pgettext("day on the wall (Django date format)", "l j F"))
+
+
+@register.filter
+def whole(number: int | float | None) -> str:
+    """1604 -> "1,604" as the reader's language writes it; None is a dash, never a zero."""
+    return "–" if number is None else number_format(number, use_l10n=True, force_grouping=True)
+
+
+@register.filter
+def phone(e164: str) -> str:
+    """In groups, as one reads it aloud; what is no number stays as it was written."""
+    try:
+        number = phonenumbers.parse(e164, None)
+    except phonenumbers.NumberParseException:
+        return e164
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+
+
+@register.filter
+def patient_name(patient: Patient) -> str:
+    """In the order the reader's language has."""
+    return names.display_name(
+        patient.family_name, patient.given_name, patient.middle_name, language=get_language() or "en"
+    )
+
+
+@register.filter
+def language_mark(code: str) -> str:
+    """Three letters that people know, never a code: "UK" reads as a country."""
+    marks = {
+        "uk": pgettext("language mark", "UKR"),
+        "ru": pgettext("language mark", "RUS"),
+        "pl": pgettext("language mark", "POL"),
+        "zh-hans": pgettext("language mark", "CHI"),
+        "en": pgettext("language mark", "ENG"),
+    }
+    return marks.get(code, code)
+
+
+@register.filter
+def channel_icon(channel: str) -> str:
+    return ICONS.get(channel, "i-phone")
+
+
+@register.filter
+def coordinate(value: float) -> str:
+    """A number inside an SVG: a point, whatever the reader's language."""
+    return f"{value:g}"

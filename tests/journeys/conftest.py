@@ -1,4 +1,8 @@
-"""Whole stories in real browsers against the whole product, as `careline serve` runs it, in a home of its own."""
+"""Whole stories in real browsers against the whole product, as `careline serve` runs it, in a home of its own.
+
+Every test has a town of its own in that product, so that nobody hears another test's callers and every figure can be
+counted. With CARELINE_PICTURES set the journeys also write the pictures of docs/pictures; a plain run changes no file.
+"""
 
 from __future__ import annotations
 
@@ -16,95 +20,96 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-import psycopg
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from django.db import connections
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-PASSWORD = "careline-demo"
-PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
-# Every page keeps its peer connections, so that a test can ask them what they hear.
-KEEP_PEERS = """
-window.peers = [];
-const Plain = window.RTCPeerConnection;
-window.RTCPeerConnection = class extends Plain { constructor(...given) { super(...given); window.peers.push(this); } };
-"""
-HEARD = """async () => {
-  const sum = { sent: 0, received: 0, energy: 0 };
-  for (const peer of window.peers.filter((each) => each.connectionState === "connected")) {
-    for (const row of (await peer.getStats()).values()) {
-      if (row.type === "outbound-rtp" && row.kind === "audio") sum.sent += row.packetsSent;
-      if (row.type === "inbound-rtp" && row.kind === "audio") {
-        sum.received += row.packetsReceived;
-        sum.energy += row.totalAudioEnergy;
-      }
-    }
-  }
-  return sum;
-}"""
+from careline.app.settings import database
+from tests.journeys.towns import Town, found
+from tests.support.centre import cookies, sign_in
+
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-background-networking",
     "--disable-component-update",
+    "--disable-dev-shm-usage",
     "--disable-sync",
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
     "--autoplay-policy=no-user-gesture-required",
-    "--allow-loopback-in-peer-connection",
+    "--disable-features=WebRtcHideLocalIpsWithMdns",
 ]
+# Every page keeps its peer connections, so that a test can ask them what they hear and see.
+KEEP_PEERS = """
+window.peers = [];
+const Plain = window.RTCPeerConnection;
+window.RTCPeerConnection = class extends Plain { constructor(...given) { super(...given); window.peers.push(this); } };
+"""
+EXPECTED = ("Failed to load resource", "Response Status Error Code")  # the network was taken away on purpose
+READY_S = 240.0
+
+expect.set_options(timeout=30_000)
 
 
 @dataclass
 class Product:
-    """A running Careline with the sample networks."""
+    """A running Careline. `database` is its URL."""
 
     url: str
     home: Path
-    process: subprocess.Popen[bytes]
     database: str
 
-    def rows(self, query: str, *values: object) -> list[tuple]:
-        with psycopg.connect(self.database) as connection:
-            return connection.execute(query, values).fetchall()
-
-    def run(self, statement: str) -> None:
-        with psycopg.connect(self.database) as connection:
-            connection.execute(statement)
-
     def child(self, name: str) -> int:
-        """The process id of one child ("web", "live", "front")."""
+        """The process id of one of its processes: "web", "live", "live-standby", "front". 0 while it is not there."""
         children = json.loads((self.home / "run" / "children.json").read_text())
-        return next(int(each["pid"]) for each in children.values() if each.get("name") == name)
+        return next((int(each["pid"]) for each in children if each["name"] == name), 0)
+
+    def secret(self) -> str:
+        return str(json.loads((self.home / "keys.json").read_text())["secret_key"])
+
+    def live_url(self) -> str:
+        return f"http://127.0.0.1:{int(self.url.rsplit(':', 1)[1]) + 2}"
+
+    def careline(self, *command: str) -> str:
+        """What a command of the product's own command line prints."""
+        environment = {**at_home(self.home), "CARELINE_DEMO": "1"}
+        done = subprocess.run(
+            [sys.executable, "-m", "careline.app.cli", *command], env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
 
 
-@pytest.fixture(scope="session")
+def at_home(home: Path) -> dict[str, str]:
+    return {**{name: value for name, value in os.environ.items() if name != "DATABASE_URL"}, "CARELINE_HOME": str(home)}
+
+
+@pytest.fixture(scope="package")
 def product() -> Iterator[Product]:
     """Started once for all journeys. CARELINE_JOURNEY_HOME and _URL name one that already runs, for writing journeys."""
     if running := os.environ.get("CARELINE_JOURNEY_HOME"):
-        environment = {**{k: v for k, v in os.environ.items() if k != "DATABASE_URL"}, "CARELINE_HOME": running}
-        url = os.environ["CARELINE_JOURNEY_URL"]
-        yield Product(url, Path(running), subprocess.Popen(["true"]), database_of(environment))
+        yield Product(os.environ["CARELINE_JOURNEY_URL"], Path(running), database_of(Path(running)))
         return
     with tempfile.TemporaryDirectory(prefix="careline-journey-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)  # as root, PostgreSQL runs as a user who must be able to enter
-        home = Path(folder) / "home"
-        port = three_free_ports()
+        home, port, log = Path(folder) / "home", free_ports(), Path(folder) / "serve.log"
         environment = {
-            **{name: value for name, value in os.environ.items() if name != "DATABASE_URL"},
-            "CARELINE_HOME": str(home),
+            **at_home(home),
             "CARELINE_DEMO": "1",
-            "CARELINE_CALLS_PER_MINUTE": "1000",
+            "CARELINE_CALLS_PER_MINUTE": "100000",
             "PORT": str(port),
         }
-        log = Path(folder) / "serve.log"
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         with log.open("wb") as out:
-            command = [sys.executable, "-m", "careline.app.cli", "serve"]
-            process = subprocess.Popen(command, env=environment, stdout=out, stderr=out, start_new_session=True)
+            process = subprocess.Popen(
+                [sys.executable, "-m", "careline.app.cli", "serve"], env=environment, stdout=out, stderr=out,
+                start_new_session=True,
+            )  # fmt: skip
         try:
             url = f"http://127.0.0.1:{port}"
-            wait_for(lambda: answers(f"{url}/live/healthz") and answers(f"{url}/readyz"), 240, process, log)
-            load_samples(environment)
-            yield Product(url, home, process, database_of(environment))
+            wait_for(lambda: answers(f"{url}/live/healthz") and answers(f"{url}/readyz"), process, log)
+            yield Product(url, home, database_of(home))
         finally:
             process.send_signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
@@ -113,14 +118,15 @@ def product() -> Iterator[Product]:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def three_free_ports() -> int:
-    for port in range(18000, 19000, 10):
+def free_ports() -> int:
+    """The first of three free neighbours: front, web and live."""
+    for port in range(18000, 18600, 10):
         with suppress(OSError):
             for each in range(port, port + 3):
                 with socket.socket() as probe:
                     probe.bind(("127.0.0.1", each))
             return port
-    raise AssertionError("no free ports between 18000 and 19000")
+    raise AssertionError("no free ports between 18000 and 18600")
 
 
 def answers(url: str) -> bool:
@@ -129,30 +135,48 @@ def answers(url: str) -> bool:
     return False
 
 
-def wait_for(ready: Callable[[], bool], seconds: float, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + seconds
+def wait_for(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + READY_S
     while not ready():
         assert process.poll() is None, log.read_text()[-4000:]
         assert time.monotonic() < until, log.read_text()[-4000:]
         time.sleep(0.1)
 
 
-def load_samples(environment: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "careline.app.cli", "load-sample", "all"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
+def database_of(home: Path) -> str:
+    script = "import os; from careline.app import cli; cli.at_home(); print(os.environ['DATABASE_URL'])"
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=at_home(home), capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
 
 
-def database_of(environment: dict[str, str]) -> str:
-    command = [
-        sys.executable,
-        "-c",
-        "import os; from careline.app import cli; cli.at_home(); print(os.environ['DATABASE_URL'])",
-    ]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+@pytest.fixture
+def inside(product, settings, django_db_blocker, monkeypatch) -> Iterator[None]:
+    """Django in this process stands on the product's own database and keys, and not on the tests'."""
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's loop runs in this thread, beside our reads
+    settings.SECRET_KEY = product.secret()
+    settings.LIVE_URL = product.live_url()
+    default = connections.settings["default"]
+    before = dict(default)
+    connections["default"].close()
+    default.update(database(product.database))
+    try:
+        with django_db_blocker.unblock():
+            yield
+            connections["default"].close()
+    finally:
+        default.clear()
+        default.update(before)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
+def town(inside, request) -> Town:
+    """A town in the country, of this test's own."""
+    return found(request.node.name)
+
+
+@pytest.fixture(scope="package")
 def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
@@ -166,16 +190,18 @@ class People:
 
     browser: Browser
     product: Product
+    town: Town
     contexts: list[BrowserContext] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
 
-    def page(self, width: int, height: int, locale: str) -> Page:
+    def somebody(self, width: int = 1440, height: int = 900, **more: object) -> Page:
+        """A browser at the product's address."""
         context = self.browser.new_context(
-            viewport={"width": width, "height": height},
-            locale=locale,
-            permissions=["microphone", "camera"],
-            base_url=self.product.url,
-        )
+            **{
+                "viewport": {"width": width, "height": height}, "locale": "en-GB", "base_url": self.product.url,
+                "permissions": ["microphone", "camera"], "reduced_motion": "reduce", **more,
+            }
+        )  # fmt: skip
         context.set_default_timeout(30_000)
         context.add_init_script(KEEP_PEERS)
         self.contexts.append(context)
@@ -185,50 +211,35 @@ class People:
         return page
 
     def _console(self, page: Page, kind: str, text: str) -> None:
-        if kind == "error" and "Content Security Policy" in text:
+        if kind == "error" and not text.startswith(EXPECTED):
             self.broken.append(f"{page.url}: {text}")
 
-    def staff(self, username: str, width: int = 1440, height: int = 900) -> Page:
-        """Somebody who has signed in and stands at their first screen."""
-        page = self.page(width, height, "en-GB")
-        page.goto("/accounts/login/")
-        page.fill("[name=login]", username)
-        page.fill("[name=password]", PASSWORD)
-        page.click("form:has([name=password]) .btn--go")
-        page.wait_for_url(lambda url: "/accounts/login" not in url)
+    def staff(self, name: str, at: str = "/desk/", width: int = 1440, height: int = 900, **more: object) -> Page:
+        """Somebody of the town who has signed in, at this page."""
+        page = self.somebody(width, height, **more)
+        given = cookies(sign_in(self.town.people[name]))
+        page.context.add_cookies([{"name": n, "value": v, "url": self.product.url} for n, v in given.items()])
+        page.goto(at)
         return page
 
-    def patient(self, line: str, language: str, locale: str = "uk-UA") -> Page:
-        page = self.page(390, 844, locale)
-        page.goto(f"/call/{line}/{language}/")
+    def operator(self, name: str) -> Page:
+        """At the desk, ready for calls."""
+        desk = self.staff(name)
+        desk.wait_for_selector("body[data-state=offline]")
+        desk.keyboard.press("F2")
+        return desk
+
+    def patient(self, language: str = "uk", width: int = 390, height: int = 844) -> Page:
+        """At the clinic's page, on a phone."""
+        page = self.somebody(width, height)
+        page.goto(f"/call/{self.town.line.code}/{language}/")
         return page
 
 
 @pytest.fixture
-def people(browser: Browser, product: Product) -> Iterator[People]:
-    people = People(browser, product)
+def people(browser: Browser, product: Product, town: Town) -> Iterator[People]:
+    people = People(browser, product, town)
     yield people
     for context in people.contexts:
         context.close()
     assert people.broken == []
-
-
-def wait_until(page: Page, ready: Callable[[], bool], seconds: float = 30.0) -> float:
-    """Lets the page work until `ready`. Returns the seconds it took; fails when it takes longer than allowed."""
-    began = time.monotonic()
-    while not ready():
-        assert time.monotonic() - began < seconds, "did not happen in time"
-        page.wait_for_timeout(50)
-    return time.monotonic() - began
-
-
-def hears(page: Page) -> bool:
-    """Packets go out, packets come in, and what comes in is a sound."""
-    heard = page.evaluate(HEARD)
-    return bool(heard["sent"] > 10 and heard["received"] > 10 and heard["energy"] > 0)
-
-
-def picture(page: Page, name: str) -> None:
-    """A screenshot for the docs, made by the journey itself."""
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=PICTURES / f"{name}.png")

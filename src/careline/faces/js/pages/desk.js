@@ -437,7 +437,8 @@ document.addEventListener("change", (event) => {
   for (const name of ["topic", "outcome"]) {
     if (event.target.id === `${name}-more` && event.target.value)
       document.querySelectorAll(`#dock input[name=${name}]`).forEach((chip) => (chip.checked = false));
-    if (event.target.name === name) $(`${name}-more`).value = "";
+    const list = $(`${name}-more`); // no list where all topics are chips
+    if (list && event.target.name === name) list.value = "";
   }
 });
 

@@ -49,7 +49,7 @@ window.RTCPeerConnection = class extends Plain { constructor(...given) { super(.
 EXPECTED = ("Failed to load resource", "Response Status Error Code")  # the network was taken away on purpose
 READY_S = 240.0
 
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=15_000)
 
 
 @dataclass
@@ -202,7 +202,7 @@ class People:
                 "permissions": ["microphone", "camera"], "reduced_motion": "reduce", **more,
             }
         )  # fmt: skip
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(15_000)
         context.add_init_script(KEEP_PEERS)
         self.contexts.append(context)
         page = context.new_page()

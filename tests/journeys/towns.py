@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
+from uuid import UUID
 
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils import timezone
 
@@ -58,6 +62,9 @@ class Town:
         """In the order they came."""
         return list(Contact.objects.filter(organisation=self.organisation).order_by("started_at"))
 
+    def staff_ids(self) -> list[UUID]:
+        return list(Posting.objects.filter(organisation=self.organisation).values_list("user_id", flat=True))
+
     def summary(self) -> ContactSummary:
         """What the figures will count of the contact that came last."""
         return ContactSummary.objects.get(pk=self.contacts()[-1].pk)
@@ -93,18 +100,30 @@ def found(story: str) -> Town:
         texts={"uk": "Автобус 15:30 з Центру скасовано", "en": "The 15:30 bus is cancelled"},
     )  # fmt: skip
     people = {name: employ(organisation, f"{code}.{name}", first, last, role) for name, first, last, role in STAFF}
-    for language in ("uk", "en", "zh-hans"):
-        skill = Skill.objects.create(organisation=organisation, code=f"lang:{language}", name=language)
-        StaffSkill.objects.bulk_create(StaffSkill(user=user, skill=skill, proficiency=3) for user in people.values())
+    speaks(organisation, list(people.values()))
     town = Town(organisation, site, queue, line, topics, people, family(organisation, settlement, site, people["vira"]))
     changed(organisation.pk, story)
     return town
 
 
+@cache
+def hashed() -> str:
+    """PASSWORD as the database keeps it: made once, since making it is slow on purpose."""
+    return make_password(PASSWORD)
+
+
 def employ(organisation: Organisation, username: str, first: str, last: str, role: Role) -> User:
-    user = User.objects.create_user(username, password=PASSWORD, first_name=first, last_name=last, language="en")
+    user = User(username=username, password=hashed(), first_name=first, last_name=last, language="en")
+    user.save()
     Posting.objects.create(user=user, organisation=organisation, role=role, valid_from=date(2020, 1, 1))
     return user
+
+
+def speaks(organisation: Organisation, people: Sequence[User]) -> None:
+    """All of them speak the languages of the line."""
+    for language in ("uk", "en", "zh-hans"):
+        skill, _ = Skill.objects.get_or_create(organisation=organisation, code=f"lang:{language}", name=language)
+        StaffSkill.objects.bulk_create(StaffSkill(user=user, skill=skill, proficiency=3) for user in people)
 
 
 def family(organisation: Organisation, settlement: Settlement, site: Site, by: User) -> Patient:

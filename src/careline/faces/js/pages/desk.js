@@ -512,9 +512,11 @@ function refresh(what) {
   }
 }
 
-// A part that has left the screen swallows its answer, and what the answer carries for elsewhere.
+// A part that leaves the screen takes back what it has asked for: its answer would have nowhere to go, and neither would
+// what the answer carries for elsewhere. What it has sent goes on.
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  if (!document.contains(detail.requestConfig.elt)) detail.shouldSwap = false;
+  if (detail.target !== stage || !detail.shouldSwap) return;
+  for (const part of stage.querySelectorAll("[hx-get].htmx-request")) window.htmx.trigger(part, "htmx:abort");
 });
 
 document.addEventListener("htmx:afterSettle", () => {

@@ -21,6 +21,7 @@ class Crowd:
     """Every method that does something waits until it is done; meanwhile the browsers work on."""
 
     def __init__(self, url: str, line: str, language: str) -> None:
+        """`url`: of the live process itself."""
         logging.getLogger("aioice").setLevel(logging.WARNING)
         self.operators: list[Operator] = []
         self.callers: list[Caller] = []
@@ -81,6 +82,9 @@ class Crowd:
 
     # --- in the loop
 
+    def _browser(self, **signed_in: Any) -> Line:
+        return Line(self._url, **signed_in)
+
     async def _talk_all(self, sessions: list[str]) -> None:
         await _in_eights(self._talk(session) for session in sessions)
         async with asyncio.timeout(90):
@@ -88,8 +92,8 @@ class Crowd:
                 await talk.connected.wait()
 
     async def _talk(self, session: str) -> None:
-        operator = Operator(Line(self._url, cookies=cookies(session), csrf=CSRF), self._clip, every=SPARSE)
-        caller = Caller(Line(self._url), self._clip, every=SPARSE)
+        operator = Operator(self._browser(cookies=cookies(session), csrf=CSRF), self._clip, every=SPARSE)
+        caller = Caller(self._browser(), self._clip, every=SPARSE)
         self.operators.append(operator)
         self.callers.append(caller)
         await operator.start()
@@ -97,14 +101,14 @@ class Crowd:
         await caller.until(lambda: caller.phase == "talking", timeout_s=60)
 
     async def _wait(self, number: int) -> None:
-        self.waiting = [Caller(Line(self._url), self._clip) for _ in range(number)]
+        self.waiting = [Caller(self._browser(), self._clip) for _ in range(number)]
         await _in_eights(caller.call(self._line, self._language) for caller in self.waiting)
         for caller in self.waiting:
             await caller.until(lambda caller=caller: caller.phase == "queued")
         self.waiting.sort(key=lambda caller: caller.state["position"])
 
     async def _call_late(self, number: int) -> None:
-        self.late = [Caller(Line(self._url), self._clip) for _ in range(number)]
+        self.late = [Caller(self._browser(), self._clip) for _ in range(number)]
         calls = (each.call(self._line, self._language, patience_s=300) for each in self.late)
         self._calling = [asyncio.create_task(each) for each in calls]
         done, _ = await asyncio.wait(self._calling, return_when=asyncio.FIRST_COMPLETED)

@@ -28,7 +28,7 @@ DESKS = ("marichka", "olena", "halyna")
 
 @pytest.fixture
 def crowd(town, product):
-    crowd = Crowd(product.url, town.line.code, "uk")
+    crowd = Crowd(product.live_url(), town.line.code, "uk")
     yield crowd
     crowd.close()
 
@@ -104,7 +104,7 @@ def nobody_is_there_and_everybody_speaks_on(desks: list[Page], patients: list[Pa
     after = [hear(page) for page in (*desks, *patients)]
     assert all(now["received"] > old["received"] + 50 for now, old in zip(after, before, strict=True))
     assert all(now["energy"] > old["energy"] for now, old in zip(after, before, strict=True))
-    eventually(desks[0], lambda: all(now > old for now, old in zip(crowd.frames(), frames, strict=True)))
+    eventually(desks[0], lambda: all(now > old for now, old in zip(crowd.frames(), frames, strict=True)), 30)
 
 
 def everything_is_as_it_was(crowd: Crowd, phones: list[dict[str, Any]]) -> None:

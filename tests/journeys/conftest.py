@@ -25,6 +25,7 @@ from django.db import connections
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from careline.app.settings import database
+from careline.care.contacts.models import LiveState
 from tests.journeys.towns import Town, found
 from tests.support.centre import cookies, sign_in
 
@@ -49,6 +50,7 @@ window.RTCPeerConnection = class extends Plain { constructor(...given) { super(.
 # The network was taken away on purpose, or the browser was closed while it asked for something.
 EXPECTED = ("Failed to load resource", "Response Status Error Code", "htmx:afterRequest", "htmx:send")
 READY_S = 240.0
+HEARD_S = 30.0
 
 expect.set_options(timeout=15_000)
 
@@ -146,9 +148,7 @@ def wait_for(ready: Callable[[], bool], process: subprocess.Popen[bytes], log: P
 
 def database_of(home: Path) -> str:
     script = "import os; from careline.app import cli; cli.at_home(); print(os.environ['DATABASE_URL'])"
-    done = subprocess.run(
-        [sys.executable, "-c", script], env=at_home(home), capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", script], env=at_home(home), capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 
@@ -173,8 +173,13 @@ def inside(product, settings, django_db_blocker, monkeypatch) -> Iterator[None]:
 
 @pytest.fixture
 def town(inside, request) -> Town:
-    """A town in the country, of this test's own."""
-    return found(request.node.name)
+    """A town in the country, of this test's own; the switchboard has heard of it."""
+    town = found(request.node.name)
+    until = time.monotonic() + HEARD_S
+    while not LiveState.objects.filter(subject=town.queue.pk).exists():
+        assert time.monotonic() < until, "the switchboard has not heard of the new queue"
+        time.sleep(0.05)
+    return town
 
 
 @pytest.fixture(scope="package")

@@ -63,7 +63,7 @@ def test_screens_stand_in_other_languages_on_every_width(town, people, language)
     shown(patient, "talk")
     pictures(patient, f"call-talk-{language}", phone=PHONE)
     waiting = people.patient(language)
-    assert waiting.locator("html").get_attribute("lang") == language
+    assert str(waiting.locator("html").get_attribute("lang")).startswith(language[:2])
     pictures(waiting, f"call-topic-{language}", phone=PHONE)
     call(waiting, town.topics["booking"].names[language])
     shown(waiting, "queue")

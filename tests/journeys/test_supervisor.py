@@ -5,8 +5,8 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from careline.base.audit.models import AuditRow
-from careline.care.contacts.models import LedgerRow
-from tests.journeys.acting import answer, both_hear, call, end, eventually, picture, pictures, shown, state
+from careline.care.contacts.models import LedgerRow, ReasonText
+from tests.journeys.acting import answer, both_hear, call, end, picture, pictures, shown, state
 
 PHONE = (390, 844)
 
@@ -39,7 +39,7 @@ def test_contact_is_moved_with_a_reason_and_answered_first(town, people):
     expect(first.locator("#place-n")).to_be_empty()
     moved = LedgerRow.objects.get(kind="ContactReordered", subject=town.contacts()[1].pk)
     assert (moved.data["head_start_s"], moved.data["emergency"]) == (900.0, False)
-    assert moved.data["reason"] == "feels faint"
+    assert ReasonText.objects.get(subject=moved.subject).text == "feels faint"
 
     desk = people.operator("marichka")
     answer(desk)
@@ -112,5 +112,6 @@ def test_forced_state_is_seen_at_the_desk(town, people):
     picture(desk, "desk-break")
     wall = people.staff("olena", "/board/", 1920, 1080)
     expect(wall.locator(".grp--away")).to_contain_text("Довгань")
-    rows = LedgerRow.objects.filter(subject=town.people["marichka"].pk, data__reason="eight hours without a pause")
-    eventually(desk, lambda: rows.count() == 1)
+    reason = ReasonText.objects.get(subject=town.people["marichka"].pk)
+    assert reason.text == "eight hours without a pause"
+    assert LedgerRow.objects.get(data__reason=f"text:{reason.pk}").kind == "AgentPaused"

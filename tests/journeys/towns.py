@@ -130,9 +130,7 @@ def family(organisation: Organisation, settlement: Settlement, site: Site, by: U
     """Oksana and her grandson, on one telephone. Returns Oksana."""
     reader = reader_for(Posting.objects.select_related("organisation", "user").get(user=by))
     known = {"settlement": settlement, "site": site, "language": "uk", "phones": [FAMILY_NUMBER]}
-    create_patient(
-        reader, family_name="Гончаренко", given_name="Данило", birth_date=date(2017, 9, 21), **known
-    )
+    create_patient(reader, family_name="Гончаренко", given_name="Данило", birth_date=date(2017, 9, 21), **known)
     return create_patient(
         reader, family_name="Гончаренко", given_name="Оксана", middle_name="Петрівна", birth_date=date(1958, 5, 14),
         number="0471-2280", hard_of_hearing=True, safety_note="Алергія: пеніцилін", **known,

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from django.conf import settings
+
 from careline.base.accounts.models import Posting, User
 from careline.base.accounts.rights import covered, reader_for
 from careline.care.directory.models import OperatorSettings, Queue, StaffSkill
 from careline.core.acd.model import AgentProfile, Channel, Overflow, QueueId, QueueRules, Relax, Selection
+
+# In the demo, what a real caller hard needs and a simulated colleague lacks. Nowhere else does anybody ask for it.
+PERSON = "demo:person"
 
 Codes = Mapping[tuple[str, str], Queue]  # (path of the organisation, code of the queue)
 
@@ -76,6 +81,8 @@ def _skills(user: User, posting: Posting) -> dict[str, int]:
     languages = posting.organisation.languages
     if languages and not any(code.startswith("lang:") for code in skills):
         skills[f"lang:{languages[0]}"] = 3
+    if settings.DEMO and not user.simulated:
+        skills[PERSON] = 1
     return skills
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -33,7 +34,7 @@ class Talk:
         self.session = ""
         self.connected = asyncio.Event()
         self.sessions = 0
-        self._clip, self._every, self._pause_s = clip, every, pause_s
+        self.new_voice: Callable[[], Voice] = lambda: Voice(clip, every=every, pause_s=pause_s)  # for each session
         self._send = send
         self._pc: RTCPeerConnection | None = None
 
@@ -56,7 +57,7 @@ class Talk:
         self.session = session
         self.sessions += 1
         pc = self._pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self.voice = Voice(self._clip, every=self._every, pause_s=self._pause_s)
+        self.voice = self.new_voice()
 
         @pc.on("track")
         def hear(track: Any) -> None:
@@ -169,7 +170,7 @@ class DeskTalk(Talk):
         self._next = asyncio.get_running_loop().call_later(seconds, begin)
 
 
-class Peer:
+class Peer(ABC):
     """What a caller and an operator have in common: a line, its events one after the other, and their watchers."""
 
     def __init__(self, line: Line) -> None:
@@ -189,8 +190,9 @@ class Peer:
             async with self._news:
                 self._news.notify_all()
 
+    @abstractmethod
     async def heard(self, event: str, data: dict[str, Any]) -> None:
-        raise NotImplementedError
+        """One event of the stream, as docs/reference/live.md names them."""
 
     async def until(self, fits: Callable[[], bool], timeout_s: float = 30.0) -> None:
         """Until `fits` holds after some event. Raises TimeoutError."""
@@ -236,6 +238,8 @@ class Caller(Peer):
     async def heard(self, event: str, data: dict[str, Any]) -> None:
         if event == "state":
             self.state = data
+            if self.talk.voice:
+                self.talk.voice.speaking = self.phase != "held"
             if self.phase == "ended":
                 await self.talk.close()
         elif event == "signal":

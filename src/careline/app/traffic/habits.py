@@ -15,10 +15,10 @@ from dataclasses import dataclass
 # Calls at each full hour of the local day, as a share of the busiest; between two hours it goes in a straight line.
 DAY = (.06, .05, .04, .04, .05, .10, .25, .60, 1.0, 1.0, .90, .75, .60, .62, .60, .55, .48, .40, .30, .22, .18, .14, .10, .08)  # fmt: skip # noqa: E501
 WEEKEND = 0.35  # of a weekday's calls
-LEAST_NOW = 0.6  # whoever visits the demo at night finds it at work all the same
+LEAST_NOW = 0.8  # whoever visits the demo at night finds it at work all the same
 
-PEAK_PER_S = 1 / 40.0  # calls of one network at its busiest
-COLLEAGUES = 5  # of one network
+PEAK_PER_S = 1 / 45.0  # calls of one network at its busiest
+COLLEAGUES = 4  # of one network
 CAP = 9  # living simulated calls of one network at most
 
 # How callers are spread over what they want: leaves of the sample topics, by how often clinics hear them.
@@ -28,11 +28,11 @@ WEIGHTS: Mapping[str, float] = {
     "booking-examination": 9,
     "booking-change": 10,
     "house-call": 5,
-    "prescription": 8,
+    "medicines-repeat": 8,
     "results": 9,
     "referral": 5,
     "complaint": 1.5,
-    "unwell": 1.5,
+    "unwell": 3,
 }
 OTHER_WEIGHT = 3.0  # topics of a network's own
 
@@ -43,7 +43,7 @@ OPENING = (
     ("booking", "booking"),
     ("house-call", "unwell"),
     ("results", "results"),
-    ("prescription", "prescription"),
+    ("medicines", "prescription"),
     ("referral", "prescription"),
 )
 
@@ -52,7 +52,7 @@ OUTCOMES: Sequence[tuple[str, Mapping[str, float]]] = (
     ("unwell", {"emergency": 6, "doctor": 3, "house_call": 1}),
     ("booking", {"booked": 8, "answered": 1, "not_solved": 0.6, "callback": 0.4}),
     ("house-call", {"house_call": 9, "doctor": 1}),
-    ("prescription", {"request": 8, "doctor": 1, "answered": 1}),
+    ("medicines", {"request": 8, "doctor": 1, "answered": 1}),
     ("referral", {"request": 6, "answered": 3, "passed_on": 1}),
     ("results", {"answered": 7, "doctor": 1.5, "callback": 1.5}),
     ("complaint", {"complaint": 9, "passed_on": 1}),

@@ -194,6 +194,11 @@ class Peer(ABC):
     async def heard(self, event: str, data: dict[str, Any]) -> None:
         """One event of the stream, as docs/reference/live.md names them."""
 
+    @property
+    def over(self) -> bool:
+        """Nothing more will happen here: the server has refused us, or hearing its events has failed."""
+        return self.line.over or (self._task is not None and self._task.done())
+
     async def until(self, fits: Callable[[], bool], timeout_s: float = 30.0) -> None:
         """Until `fits` holds after some event. Raises TimeoutError."""
         async with asyncio.timeout(timeout_s), self._news:
@@ -295,6 +300,9 @@ class Operator(Peer):
             await self.talks.pop(key).close()
         for contact, number in wanted - set(self.talks):
             await self._begin(contact, number)
+        for each in self.work("talking", "held"):
+            if voice := self.talks[each["contact"], each["talk"]].voice:
+                voice.speaking = each["phase"] == "talking"
 
     async def _begin(self, contact: str, number: int) -> None:
         def send(data: dict[str, Any]) -> Awaitable[Any]:

@@ -13,7 +13,7 @@ import structlog
 
 from careline.app.traffic.cast import Destination, Person
 from careline.app.traffic.habits import CallPlan
-from careline.app.traffic.stage import Stage, story
+from careline.app.traffic.stage import Stage, Wants, story
 from careline.connectors.webrtc.line import Refused
 from careline.connectors.webrtc.peers import Caller
 
@@ -49,7 +49,7 @@ class SimulatedCaller:
             log.info("simulated_call_broken", error=type(error).__name__)
             return "refused"
         finally:
-            self.stage.talk_s.pop(caller.contact, None)
+            self.stage.callers.pop(caller.contact, None)
             await caller.close()
 
     def _page(self) -> Caller:
@@ -64,7 +64,7 @@ class SimulatedCaller:
             wish["prefers"] = self.prefers
         topic = str(self.destination.topic)
         await caller.call(self.destination.line_code, self.language, topic=topic, **wish)
-        self.stage.talk_s[caller.contact] = self.plan.talk_s
+        self.stage.callers[caller.contact] = Wants(self.plan.talk_s, self.person.patient)
         try:
             if not await self._wait(caller):
                 return "gave_up"

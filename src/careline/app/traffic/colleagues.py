@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import structlog
@@ -95,8 +95,9 @@ class Colleague:
         with contextlib.suppress(Refused, TimeoutError):
             if not await self._answer(desk, contact, plan):
                 return
-            if await self._talk(desk, contact, plan):
-                await self._write(desk, contact, plan)
+            wants = self.stage.callers.get(contact)
+            if await self._talk(desk, contact, plan, wants.talk_s if wants else UNKNOWN_TALK_S):
+                await self._write(desk, contact, plan, wants.patient if wants and plan.finds_patient else None)
                 if plan.pause_s is not None:
                     await self._rest(desk, plan.pause_s)
                 return
@@ -113,9 +114,8 @@ class Colleague:
         await desk.until(lambda: self._phase(desk, contact) not in ("offered", "dialling"), 90)
         return self._phase(desk, contact) != ""
 
-    async def _talk(self, desk: Operator, contact: str, plan: DeskPlan) -> bool:
+    async def _talk(self, desk: Operator, contact: str, plan: DeskPlan, talk_s: float) -> bool:
         """False when it was handed on: then somebody else records it."""
-        talk_s = self.stage.talk_s.get(contact, UNKNOWN_TALK_S)
         if plan.hold_after_s is not None and plan.hold_after_s < talk_s:
             if await self._over_within(desk, contact, plan.hold_after_s):
                 return True
@@ -149,7 +149,7 @@ class Colleague:
         ]
         return str(self.stage.rng.choice(free).member.user) if free else ""
 
-    async def _write(self, desk: Operator, contact: str, plan: DeskPlan) -> None:
+    async def _write(self, desk: Operator, contact: str, plan: DeskPlan, patient: UUID | None) -> None:
         """Topic and outcome, as the desk records them. "Next" ends the writing."""
         await asyncio.sleep(plan.writes_s)
         asked = await self.stage.orm(cast.topic_asked, contact)
@@ -162,6 +162,7 @@ class Colleague:
                 key=str(uuid4()),
                 topic_id=topic,
                 outcome=outcome_of(self.stage.rng, code),
+                patient_ids=[patient] if patient else [],
                 next=True,
             )
         try:

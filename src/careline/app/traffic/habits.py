@@ -15,10 +15,11 @@ from dataclasses import dataclass
 # Calls at each full hour of the local day, as a share of the busiest; between two hours it goes in a straight line.
 DAY = (.06, .05, .04, .04, .05, .10, .25, .60, 1.0, 1.0, .90, .75, .60, .62, .60, .55, .48, .40, .30, .22, .18, .14, .10, .08)  # fmt: skip # noqa: E501
 WEEKEND = 0.35  # of a weekday's calls
-LEAST_NOW = 0.8  # whoever visits the demo at night finds it at work all the same
+LEAST_NOW = 0.85  # whoever visits the demo at night finds it at work all the same
 
-PEAK_PER_S = 1 / 45.0  # calls of one network at its busiest
+PEAK_PER_S = 1 / 34.0  # calls of one network at its busiest
 COLLEAGUES = 4  # of one network
+PAST_SHARE = 0.5  # of those calls, as many are told of the hours before the visitor came
 CAP = 9  # living simulated calls of one network at most
 
 # How callers are spread over what they want: leaves of the sample topics, by how often clinics hear them.
@@ -81,6 +82,7 @@ class DeskPlan:
     misses: bool  # does not hear it ring
     hold_after_s: float | None
     hold_s: float
+    finds_patient: bool  # and links the record
     hands_on: bool  # transfers to a colleague instead of ending
     writes_s: float
     pause_s: float | None  # a break afterwards
@@ -130,6 +132,7 @@ def plan_desk(rng: random.Random) -> DeskPlan:
         misses=rng.random() < 0.02,
         hold_after_s=rng.uniform(10, 30) if holds else None,
         hold_s=rng.uniform(6, 25),
+        finds_patient=rng.random() < 0.7,
         hands_on=rng.random() < 0.06,
         writes_s=rng.uniform(5, 25),
         pause_s=rng.uniform(40, 180) if rng.random() < 0.07 else None,

@@ -8,12 +8,14 @@ import signal
 import time
 
 import structlog
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
-from careline.app.traffic import cast
+from careline.app.traffic import cast, past
 from careline.app.traffic.cast import Cast
 from careline.app.traffic.networks import Network
 from careline.app.traffic.stage import Stage
+from careline.care.contacts import projections
 from careline.connectors.webrtc.line import Refused
 from careline.faces.live.app import CALL_COOKIE
 from careline.faces.live.calls import token_for
@@ -25,12 +27,12 @@ LOOK_S = 2.0
 GOODBYE_S = 2.2
 
 
-async def run(live: str, origin: str, *, past: bool = True) -> int:
+async def run(live: str, *, with_past: bool = True) -> int:
     """Plays all networks until asked to stop; then everybody hangs up and signs out, within three seconds."""
     stop = asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
-    playing = asyncio.create_task(play(live, origin, past))
+    playing = asyncio.create_task(play(live, with_past))
     asked = asyncio.create_task(stop.wait())
     await asyncio.wait([playing, asked], return_when=asyncio.FIRST_COMPLETED)
     if playing.done():
@@ -43,14 +45,14 @@ async def run(live: str, origin: str, *, past: bool = True) -> int:
     return 0
 
 
-async def play(live: str, origin: str, past: bool) -> None:
-    stage = Stage(live, origin, Orm(threads=2))
+async def play(live: str, with_past: bool) -> None:
+    stage = Stage(live, settings.ALLOWED_HOSTS[0], Orm(threads=2))
     casts = await stage.orm(cast.casts)
     if not casts:
         log.warning("nobody_to_simulate")
         return
     await end_left_over(stage)
-    if past:
+    if with_past:
         await tell_past(stage, casts)
     networks = [Network(stage, each) for each in casts]
     log.info("traffic", networks=len(networks), colleagues=sum(len(each.members) for each in casts))
@@ -81,4 +83,12 @@ async def end_left_over(stage: Stage) -> None:
 
 
 async def tell_past(stage: Stage, casts: list[Cast]) -> None:
-    """The day before the visitor came."""
+    """The hours before the visitor came, before anybody signs in."""
+    began = time.monotonic()
+    try:
+        told = sum([await stage.orm(past.fill, each, stage.rng, time.time()) for each in casts])
+        await stage.orm(projections.catch_up)
+    except (DatabaseError, InterfaceError) as error:  # a demo without a past is one all the same
+        log.warning("no_past", error=type(error).__name__)
+        return
+    log.info("past", contacts=told, took_s=round(time.monotonic() - began, 1))

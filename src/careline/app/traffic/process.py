@@ -35,7 +35,6 @@ def main(name: str = "demo-traffic", arguments: Sequence[str] | None = None) -> 
         prog=f"careline {name}", description="The demo's simulated callers and colleagues."
     )
     parser.add_argument("--live", default=os.environ.get("CARELINE_LIVE_URL", "http://127.0.0.1:8002"))
-    parser.add_argument("--origin", default=os.environ.get("CARELINE_URL", "http://127.0.0.1:8000"))
     parser.add_argument("--no-past", action="store_true", help="begin with an empty day")
     chosen = parser.parse_args(arguments)
     if os.environ.get("CARELINE_DEMO") != "1":
@@ -49,7 +48,7 @@ def main(name: str = "demo-traffic", arguments: Sequence[str] | None = None) -> 
     prepare()
     from careline.app.traffic.playing import run
 
-    return asyncio.run(run(chosen.live, chosen.origin, past=not chosen.no_past))
+    return asyncio.run(run(chosen.live, with_past=not chosen.no_past))
 
 
 def answers(live: str) -> bool:

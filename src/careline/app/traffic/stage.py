@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 from functools import cache
+from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
+from uuid import UUID
 
 from careline.app.traffic.cast import CSRF
 from careline.connectors.webrtc.line import Line
@@ -13,24 +15,36 @@ from careline.connectors.webrtc.sound import Clip, Voice, joined, read_opus, sil
 from careline.faces.live.orm import Orm
 
 CLIPS = Path(__file__).parent / "clips"
+BESIDE = DefaultCookiePolicy(secure_protocols=("http", "https"))  # this machine's inside has no TLS to wait for
 SPARSE = 25  # between two simulated people each voice sends every n-th packet: nobody listens, and laptops are small
 ANSWERS = (("more2", 7.0), ("more1", 6.0), ("more3", 6.0), ("more2", 7.0), ("more1", 5.0))  # sentence, silence before
 
 
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """What a simulated colleague may know of a simulated caller: how long the talk takes, whom it is about."""
+
+    talk_s: float
+    patient: UUID
+
+
 @dataclass
 class Stage:
-    """`live`: address of the live process; `origin`: what a browser's address bar shows. Belongs to the event loop."""
+    """`live`: address of the live process; `host`: a name it answers to. Belongs to the event loop."""
 
     live: str
-    origin: str
+    host: str
     orm: Orm
     rng: random.Random = field(default_factory=random.Random)
     with_colleague: set[str] = field(default_factory=set)  # contacts in the hands of simulated colleagues
-    talk_s: dict[str, float] = field(default_factory=dict)  # how long their callers want to talk, by contact
+    callers: dict[str, Wants] = field(default_factory=dict)  # by contact
 
     def line(self, cookies: dict[str, str] | None = None) -> Line:
         """A patient's browser, or with the cookies of `cast.sign_in` a colleague's."""
-        return Line(self.live, cookies=cookies, origin=self.origin, csrf=CSRF if cookies else "")
+        line = Line(self.live, cookies=cookies, origin=f"http://{self.host}", csrf=CSRF if cookies else "")
+        line.http.headers["Host"] = self.host
+        line.http.cookies.jar.set_policy(BESIDE)
+        return line
 
     def voice(self, contact: str, clip: Clip) -> Voice:
         """Full speech for a real listener, next to nothing for a simulated one."""

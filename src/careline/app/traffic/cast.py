@@ -81,7 +81,7 @@ class Cast:
     def rate(self, at: float) -> float:
         """Calls a second at that moment (seconds since the epoch), by the day's own shape."""
         local = datetime.fromtimestamp(at, self.zone)
-        return PEAK_PER_S * share_of_day(local.hour + local.minute / 60, local.weekday())
+        return PEAK_PER_S * share_of_day(local.hour + local.minute / 60)
 
     def rate_now(self, at: float) -> float:
         """The same, but never asleep: somebody looks."""

@@ -12,9 +12,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-# Calls at each full hour of the local day, as a share of the busiest; between two hours it goes in a straight line.
+# Calls at each full hour of a Monday (whatever day the visitor comes), as a share of the busiest; between two hours it goes in a straight line.
 DAY = (.06, .05, .04, .04, .05, .10, .25, .60, 1.0, 1.0, .90, .75, .60, .62, .60, .55, .48, .40, .30, .22, .18, .14, .10, .08)  # fmt: skip # noqa: E501
-WEEKEND = 0.35  # of a weekday's calls
 LEAST_NOW = 0.85  # whoever visits the demo at night finds it at work all the same
 
 PEAK_PER_S = 1 / 34.0  # calls of one network at its busiest
@@ -88,12 +87,11 @@ class DeskPlan:
     pause_s: float | None  # a break afterwards
 
 
-def share_of_day(hour: float, weekday: int) -> float:
-    """How busy that moment is, 0 to 1. `hour` is local and may have a fraction; Monday is weekday 0."""
+def share_of_day(hour: float) -> float:
+    """How busy that moment of a Monday is, 0 to 1. `hour` is local and may have a fraction."""
     first = int(hour) % 24
     part = hour - int(hour)
-    share = DAY[first] * (1 - part) + DAY[(first + 1) % 24] * part
-    return share * (WEEKEND if weekday >= 5 else 1.0)
+    return DAY[first] * (1 - part) + DAY[(first + 1) % 24] * part
 
 
 def arrivals(rng: random.Random, since: float, until: float, rate: Callable[[float], float]) -> Iterator[float]:

@@ -12,8 +12,12 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-# Calls at each full hour of a Monday (whatever day the visitor comes), as a share of the busiest; between two hours it goes in a straight line.
-DAY = (.06, .05, .04, .04, .05, .10, .25, .60, 1.0, 1.0, .90, .75, .60, .62, .60, .55, .48, .40, .30, .22, .18, .14, .10, .08)  # fmt: skip # noqa: E501
+# Calls at each full hour of a Monday (whatever day the visitor comes), as a share of the busiest; between two hours it
+# goes in a straight line.
+DAY = (
+    0.06, 0.05, 0.04, 0.04, 0.05, 0.10, 0.25, 0.60, 1.00, 1.00, 0.90, 0.75,
+    0.60, 0.62, 0.60, 0.55, 0.48, 0.40, 0.30, 0.22, 0.18, 0.14, 0.10, 0.08,
+)  # fmt: skip
 LEAST_NOW = 0.85  # whoever visits the demo at night finds it at work all the same
 
 PEAK_PER_S = 1 / 34.0  # calls of one network at its busiest

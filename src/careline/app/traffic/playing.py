@@ -91,4 +91,6 @@ async def tell_past(stage: Stage, casts: list[Cast]) -> None:
     except (DatabaseError, InterfaceError) as error:  # a demo without a past is one all the same
         log.warning("no_past", error=type(error).__name__)
         return
-    log.info("past", contacts=told, took_s=round(time.monotonic() - began, 1), cpu_s=round(time.process_time() - cpu, 1))
+    log.info(
+        "past", contacts=told, took_s=round(time.monotonic() - began, 1), cpu_s=round(time.process_time() - cpu, 1)
+    )

@@ -8,7 +8,6 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-from asgiref.sync import sync_to_async
 
 from careline.app.traffic.callers import SimulatedCaller
 from careline.app.traffic.cast import Visitor, left_over, look
@@ -34,7 +33,9 @@ def stage(transactional_db, settings, tmp_path):
     """The town, its live process, and the stage of simulated people; nobody is at work yet."""
     town = build_town(settings)
     with live_process(tmp_path / "live.log", CARELINE_DEMO="1") as live:
-        yield Scene(town, Stage(live.url, live.url.removeprefix("http://"), Orm(threads=1), Random(1)), live)
+        orm = Orm(threads=1)
+        yield Scene(town, Stage(live.url, live.url.removeprefix("http://"), orm, Random(1)), live)
+        orm.close()
 
 
 class Scene:
@@ -43,6 +44,14 @@ class Scene:
         self.network = Network(stage, town.cast)
         for each in self.network.colleagues:
             each.plan = lambda: QUICK_DESK
+
+    async def eventually(self, fits, seconds: float = 20.0):
+        """The first true answer of a question to the database."""
+        until = asyncio.get_running_loop().time() + seconds
+        while not (found := await self.stage.orm(fits)):
+            assert asyncio.get_running_loop().time() < until
+            await asyncio.sleep(0.1)
+        return found
 
     @contextlib.asynccontextmanager
     async def at_work(self):
@@ -72,15 +81,6 @@ class Scene:
         )
 
 
-async def eventually(fits, seconds: float = 20.0):
-    """The first true answer of a question to the database."""
-    until = asyncio.get_running_loop().time() + seconds
-    while not (found := await sync_to_async(fits)()):
-        assert asyncio.get_running_loop().time() < until
-        await asyncio.sleep(0.1)
-    return found
-
-
 async def test_colleagues_take_simulated_calls_with_sound_and_record_them(stage):
     heard: list[float] = []
     caller = stage.caller(replace(QUICK_CALL, talk_s=4.0))
@@ -95,19 +95,30 @@ async def test_colleagues_take_simulated_calls_with_sound_and_record_them(stage)
     caller._page = listening
     async with stage.at_work():
         assert await asyncio.wait_for(caller.live(), 60) == "talked"
-        summary = await eventually(lambda: _recorded(Contact.objects.get()))
+        summary = await stage.eventually(lambda: _recorded(Contact.objects.get()))
     assert max(heard) > AUDIBLE
     assert summary.simulated
     assert str(summary.agent_id) in stage.town.simulated
     assert summary.cause == "completed"
     assert summary.topic_id == stage.town.cast.destinations[0].topic
-    assert await sync_to_async(ContactPatient.objects.count)() == 1
-    assert await eventually(lambda: not LiveState.objects.filter(kind="agent").exists())  # they went home
+    assert await stage.stage.orm(ContactPatient.objects.count) == 1
+    assert await stage.eventually(lambda: not LiveState.objects.filter(kind="agent").exists())  # they went home
 
 
 async def test_a_visitor_hears_a_simulated_caller_and_real_callers_reach_only_people(stage):
-    async with stage.at_work(), stage.visitor() as visitor:
-        sight = await eventually(lambda: (seen := look()).visitors and seen)
+    async with stage.at_work():
+        ready = LiveState.objects.filter(kind="agent", state__presence="ready")
+        await stage.eventually(lambda: ready.count() == 2)
+        patient = Caller(Line(stage.live.url), tone())
+        await patient.call("town-1", "uk", topic="booking-family")
+        await patient.until(lambda: patient.phase == "queued")
+        assert patient.state["position"] == 1  # both colleagues are ready, and yet it waits for a person
+        assert patient.state["wait_low_s"] is None  # and no wait is promised
+        await patient.hang_up()
+        await patient.close()
+
+    async with stage.visitor() as visitor:
+        sight = await stage.eventually(lambda: (seen := look()).visitors and seen)
         assert sight.visitors == (Visitor(stage.town.visitor, frozenset({str(stage.town.centre.queue.pk)})),)
 
         calling = asyncio.create_task(stage.caller(prefers=stage.town.visitor).live())
@@ -123,9 +134,8 @@ async def test_a_visitor_hears_a_simulated_caller_and_real_callers_reach_only_pe
 
         patient = Caller(Line(stage.live.url), tone())
         await patient.call("town-1", "uk", topic="booking-family")
-        await eventually(lambda: look().asked)
+        await stage.eventually(lambda: look().asked)
         await patient.until(lambda: patient.phase == "queued")
-        assert patient.state["position"] == 1  # both colleagues are ready, and yet it waits for a person
         await visitor.end(offer["contact"])
         assert await asyncio.wait_for(calling, 30) == "talked"
         await visitor.until(lambda: bool(visitor.work("offered")), 20)
@@ -136,41 +146,28 @@ async def test_a_visitor_hears_a_simulated_caller_and_real_callers_reach_only_pe
         await patient.close()
 
 
-async def test_a_real_caller_is_told_no_wait_while_only_simulated_colleagues_are_there(stage):
-    async with stage.at_work():
-        await eventually(lambda: LiveState.objects.filter(kind="agent", state__presence="ready").count() == 2)
-        patient = Caller(Line(stage.live.url), tone())
-        await patient.call("town-1", "uk", topic="booking-family")
-        await patient.until(lambda: patient.phase == "queued")
-        assert patient.state["wait_low_s"] is None
-        assert patient.state["wait_high_s"] is None
-        await patient.hang_up()
-        await patient.close()
-
-
-async def test_whoever_has_no_patience_left_gives_up_and_makes_way_for_a_real_caller(stage):
+async def test_callers_give_up_make_way_for_real_ones_and_leave_no_orphans(stage):
     assert await stage.caller(replace(QUICK_CALL, patience_s=0.3)).live() == "gave_up"
     async with stage.visitor():
         meant = stage.caller(prefers=stage.town.visitor, yields=lambda: True)
         assert await asyncio.wait_for(meant.live(), 20) == "gave_up"
-    await sync_to_async(catch_up)()
-    causes = await sync_to_async(lambda: list(ContactSummary.objects.values_list("cause", "simulated")))()
-    assert causes == [("abandoned", True), ("abandoned", True)]
 
-
-async def test_calls_of_a_killed_traffic_process_are_ended_by_the_next(stage):
-    orphan = Caller(stage.stage.line(), tone())
+    orphan = Caller(stage.stage.line(), tone())  # of a traffic process that was killed
     await orphan.call("town-1", "uk", topic="booking-family", simulated=True)
     await orphan.close()
-    assert len(await sync_to_async(left_over)()) == 1
+    assert len(await stage.stage.orm(left_over)) == 1
     await end_left_over(stage.stage)
-    assert await sync_to_async(left_over)() == []
+    assert await stage.stage.orm(left_over) == []
+
+    await stage.stage.orm(catch_up)
+    causes = await stage.stage.orm(lambda: sorted(ContactSummary.objects.values_list("cause", "simulated")))
+    assert causes == [("abandoned", True)] * 3
 
 
 async def test_the_live_process_may_die_and_colleagues_come_back(stage):
     async with stage.at_work():
         ready = LiveState.objects.filter(kind="agent", state__presence="ready")
-        await eventually(lambda: ready.count() == 2)
+        await stage.eventually(lambda: ready.count() == 2)
         stage.live.kill()
         stage.live.start()
         await asyncio.to_thread(stage.live.wait)

@@ -18,7 +18,8 @@ DAY = (
     0.06, 0.05, 0.04, 0.04, 0.05, 0.10, 0.25, 0.60, 1.00, 1.00, 0.90, 0.75,
     0.60, 0.62, 0.60, 0.55, 0.48, 0.40, 0.30, 0.22, 0.18, 0.14, 0.10, 0.08,
 )  # fmt: skip
-LEAST_NOW = 0.85  # whoever visits the demo at night finds it at work all the same
+LEAST_NOW = 0.85  # whoever visits the demo at night finds it at work all the same,
+LEAST_BEFORE = 0.4  # and that it was
 
 PEAK_PER_S = 1 / 34.0  # calls of one network at its busiest
 COLLEAGUES = 4  # of one network
@@ -36,7 +37,8 @@ WEIGHTS: Mapping[str, float] = {
     "results": 9,
     "referral": 5,
     "complaint": 1.5,
-    "unwell": 3,
+    "unwell": 2,
+    "ambulance": 0.7,
 }
 OTHER_WEIGHT = 3.0  # topics of a network's own
 
@@ -46,6 +48,7 @@ OPENING = (
     ("booking-change", "change"),
     ("booking", "booking"),
     ("house-call", "unwell"),
+    ("ambulance", "unwell"),
     ("results", "results"),
     ("medicines", "prescription"),
     ("referral", "prescription"),
@@ -53,6 +56,7 @@ OPENING = (
 
 # Outcomes by topic as the desk records them, with their shares.
 OUTCOMES: Sequence[tuple[str, Mapping[str, float]]] = (
+    ("ambulance", {"emergency": 1}),
     ("unwell", {"emergency": 6, "doctor": 3, "house_call": 1}),
     ("booking", {"booked": 8, "answered": 1, "not_solved": 0.6, "callback": 0.4}),
     ("house-call", {"house_call": 9, "doctor": 1}),
@@ -115,7 +119,7 @@ def arrivals(rng: random.Random, since: float, until: float, rate: Callable[[flo
 def plan_call(rng: random.Random, topics: Sequence[str]) -> CallPlan:
     """A caller about one of `topics` (codes; there must be one)."""
     topic = choose(rng, {code: weight_of(code) for code in topics})
-    impatient = rng.random() < 0.12
+    impatient = rng.random() < 0.16
     return CallPlan(
         topic=topic,
         patience_s=rng.uniform(6, 40) if impatient else 45 + rng.expovariate(1 / 240),

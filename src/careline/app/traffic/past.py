@@ -18,7 +18,16 @@ from uuid import UUID
 from django.db.models import Max
 
 from careline.app.traffic.cast import Cast, Destination, Person
-from careline.app.traffic.habits import PAST_SHARE, CallPlan, arrivals, outcome_of, plan_call, plan_desk
+from careline.app.traffic.habits import (
+    LEAST_BEFORE,
+    PAST_SHARE,
+    PEAK_PER_S,
+    CallPlan,
+    arrivals,
+    outcome_of,
+    plan_call,
+    plan_desk,
+)
 from careline.base.ids import uuid7
 from careline.care.contacts.actions import begun
 from careline.care.contacts.bulk import write_past
@@ -102,7 +111,7 @@ class Play:
         for member in self.cast.members:
             self._hear(AgentSignedIn(member.profile), self.since)
             self._hear(AgentReady(str(member.user)), self.since)
-        rate = lambda at: self.cast.rate(at) * PAST_SHARE  # noqa: E731
+        rate = lambda at: max(self.cast.rate(at), PEAK_PER_S * LEAST_BEFORE) * PAST_SHARE  # noqa: E731
         for at in arrivals(self.rng, self.since, self.until - DRAIN_S, rate):
             self._then(at, self._somebody_calls)
         self._go_on()

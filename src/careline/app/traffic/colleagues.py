@@ -24,7 +24,7 @@ from careline.connectors.webrtc.peers import Operator
 log = structlog.get_logger(__name__)
 
 LOOKS_EVERY_S = 5.0
-UNKNOWN_TALK_S = 20.0  # with a caller of an earlier process: nobody is there any more
+UNKNOWN_TALK_S = 8.0  # with a caller of an earlier process: nobody is there any more
 BROKEN = (Refused, httpx.HTTPError, TimeoutError)
 
 

@@ -120,6 +120,7 @@ class DeskTalk(Talk):
     def __init__(self, clip: Clip, send: SendSignal, *, every: int = 1, pause_s: float = 0.0) -> None:
         super().__init__(clip, send, every=every, pause_s=pause_s)
         self._next: asyncio.TimerHandle | None = None
+        self._acting: asyncio.Task[None] | None = None
         self._give_up_s = GIVE_UP_S
 
     async def hello(self) -> None:
@@ -138,6 +139,8 @@ class DeskTalk(Talk):
     async def close(self) -> None:
         if self._next:
             self._next.cancel()
+        if self._acting and self._acting is not asyncio.current_task():
+            self._acting.cancel()
         await super().close()
 
     async def hear(self, data: dict[str, Any]) -> None:
@@ -163,7 +166,7 @@ class DeskTalk(Talk):
     def _then(self, seconds: float, act: Callable[[], Coroutine[Any, Any, None]]) -> None:
         def begin() -> None:
             if not self.connected.is_set():
-                self._task = asyncio.ensure_future(act())
+                self._acting = asyncio.ensure_future(act())
 
         if self._next:
             self._next.cancel()
@@ -205,11 +208,16 @@ class Peer(ABC):
             await self._news.wait_for(fits)
 
     async def close(self) -> None:
+        await self._stop_hearing()
         await self.line.close()
-        if self._task:
-            self._task.cancel()
+
+    async def _stop_hearing(self) -> None:
+        """First of all, so that nothing begins anew while it is being closed."""
+        task, self._task = self._task, None
+        if task:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+                await task
 
 
 class Caller(Peer):
@@ -253,6 +261,7 @@ class Caller(Peer):
             self.texts.append(data)
 
     async def close(self) -> None:
+        await self._stop_hearing()
         await self.talk.close()
         await super().close()
 
@@ -318,6 +327,7 @@ class Operator(Peer):
             await self.act("wrap_up_done", contact=contact)
 
     async def close(self) -> None:
+        await self._stop_hearing()
         for talk in self.talks.values():
             await talk.close()
         await super().close()

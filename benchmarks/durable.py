@@ -47,7 +47,6 @@ class Centre:
         self.queues = [self.id() for _ in range(QUEUES)]
         self.agents = [self.id() for _ in range(AGENTS)]
         self.took: list[float] = []
-        self.accepted: list[str] = []
         self.late = 0
         self.tasks: set[asyncio.Task[None]] = set()
 
@@ -68,17 +67,18 @@ class Centre:
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    async def arrive(self, measured: bool) -> None:
+    async def arrive(self, measured: bool) -> str:
+        """Returns the contact once it is accepted."""
         m = self.model
         contact = self.id()
         event = m.ContactQueued(contact, self.rng.choice(self.queues), m.Channel.VOICE)
         started = time.perf_counter()
         commands = await self.switchboard.submit(event, key=contact)
         spent = time.perf_counter() - started
-        self.accepted.append(contact)
         offers = [c for c in commands if isinstance(c, m.OfferContact) and c.contact == contact]
         if measured:
             self.took.append(spent) if offers else self._waited()
+        return contact
 
     def _waited(self) -> None:
         self.late += 1
@@ -127,9 +127,8 @@ async def measure(dsn: str, steady_s: float) -> dict[str, Any]:
     await centre.arrivals(RATE, steady_s, measured=True)
     steady = list(centre.took)
 
-    before = len(centre.accepted)
     started = time.perf_counter()
-    burst: list[asyncio.Task[None]] = []
+    burst: list[asyncio.Task[str]] = []
     at, sent = started, 0
     while at < started + BURST_S:
         at += 1.0 / BURST
@@ -137,9 +136,8 @@ async def measure(dsn: str, steady_s: float) -> dict[str, Any]:
         burst.append(asyncio.create_task(centre.arrive(False)))
         sent += 1
     stopped = time.perf_counter()
-    await asyncio.gather(*burst)
+    accepted = set(await asyncio.gather(*burst))
     drained_s = time.perf_counter() - stopped
-    accepted = set(centre.accepted[before:])
     for task in list(centre.tasks):
         task.cancel()
     await asyncio.gather(*centre.tasks, return_exceptions=True)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 from django.conf import settings
+from django.db import OperationalError
+from django.test.utils import setup_databases, teardown_databases
+from pytest_django.plugin import DjangoDbBlocker
 
 from careline.app.places import Home
 from careline.app.postgres import Cluster
@@ -63,6 +67,22 @@ def django_db_modify_db_settings(database_url: str) -> None:
     """Points Django at that server. Settings were read before there was one, so they change in place."""
     settings.DATABASE_URL = database_url
     settings.DATABASES["default"].update(database(database_url))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """The test database, for whoever asks for it. pytest-django's own makes it only when some chosen test is marked
+    django_db; our tests of the switchboard are not, and alone they would meet the server's own database."""
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False, serialized_aliases=[])
+    yield
+    with django_db_blocker.unblock():
+        try:
+            teardown_databases(made, verbosity=0)
+        except OperationalError as left:  # a connection somebody left open; the server ends with the session
+            warnings.warn(str(left), stacklevel=1)
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,14 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import subprocess
+import threading
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import httpx
 import pytest
 
 from careline.app.failures import PortTaken
@@ -25,6 +31,51 @@ def test_caddy_accepts_its_configuration(addresses, tmp_path):
     )
 
     assert done.returncode == 0, done.stderr
+
+
+class Web(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(f"{self.headers['X-Forwarded-Proto']} {self.path}".encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_in_the_house_network_it_speaks_tls_that_a_telephone_can_trust(tmp_path, unused_tcp_port_factory):
+    port, web, live = (unused_tcp_port_factory() for _ in range(3))
+    file, storage = tmp_path / "Caddyfile", tmp_path / "storage"
+    file.write_text(caddyfile(Addresses(port, web, live, lan=True, hosts=("127.0.0.1", "localhost")), storage))
+    upstream = HTTPServer(("127.0.0.1", web), Web)
+    threading.Thread(target=upstream.serve_forever, daemon=True).start()
+    front = subprocess.Popen([caddy(), "run", "--adapter", "caddyfile", "--config", file], stderr=subprocess.DEVNULL)
+    root = storage / "pki" / "authorities" / "local" / "root.crt"
+    try:
+        until(lambda: root.exists() and answers(port))
+        trusting = ssl.create_default_context(cafile=str(root))
+        answer = httpx.get(f"https://localhost:{port}/call/river-1/", verify=trusting, trust_env=False)
+        assert (answer.status_code, answer.text) == (200, "https /call/river-1/")
+        inside = httpx.get(f"https://localhost:{port}/live/poke", verify=trusting, trust_env=False)
+        assert inside.status_code == 404
+        down = httpx.get(f"https://localhost:{port}/live/healthz", verify=trusting, trust_env=False)
+        assert (down.status_code, down.headers["Retry-After"]) == (503, "5")
+    finally:
+        front.terminate()
+        front.wait(10)
+        upstream.shutdown()
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_other_parts_follow_the_port(monkeypatch):

@@ -12,9 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
 from careline.app import processes
+from careline.app.places import Home
+from careline.app.postgres import Cluster
 from careline.app.serve import sign_in_table
 from tests.app.waiting import eventually
 
@@ -49,6 +52,7 @@ class System:
     def start(self) -> None:
         self.process = self.command("serve", CARELINE_POSTGRES=os.environ.get("CARELINE_POSTGRES", "wheel"))
         eventually(self.answers, within_s=240)
+        eventually(lambda: "jobs" in self.pids(), within_s=60)  # what nobody waits for is started after the first answer
 
     def answers(self) -> bool:
         assert self.process is not None
@@ -101,6 +105,16 @@ def test_figures_are_there_for_this_machine(system):
     shown = httpx.get(f"http://127.0.0.1:{system.ports[1]}/metrics").text
 
     assert 'careline_requests_total{method="GET",route="healthz",status="200"}' in shown
+
+
+def test_background_jobs_have_a_worker(system):
+    query = "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '1 minute'"
+
+    def working() -> bool:
+        with psycopg.connect(Cluster(Home(system.folder)).url()) as database:
+            return database.execute(query).fetchone() == (1,)
+
+    eventually(working, within_s=60)
 
 
 def test_second_start_on_the_folder_is_refused_in_one_sentence(system):

@@ -155,6 +155,18 @@ class TestBatches:
 
 
 class TestDatabase:
+    async def test_an_event_that_cannot_be_written_fails_alone(self, staffed):
+        """Half a surrogate pair is no text; whoever lets it in must not bring down everybody's calls."""
+        unwritable = QueueSet(rules(id="\ud800"))
+
+        refused, offered = await asyncio.gather(
+            staffed.submit(unwritable), staffed.submit(call(PETRO)), return_exceptions=True
+        )
+
+        assert isinstance(refused, TypeError)
+        assert [type(command).__name__ for command in offered] == ["OfferContact"]
+        assert staffed.active
+
     @pytest.mark.parametrize("error", [errors.DiskFull, errors.SerializationFailure, errors.QueryCanceled])
     async def test_a_refused_commit_is_tried_again_and_nothing_is_carried_out_before(self, staffed, error):
         heard = Heard()

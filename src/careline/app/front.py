@@ -62,11 +62,14 @@ CADDYFILE = """\
 		reverse_proxy 127.0.0.1:{web} {{
 			lb_try_duration 5s
 			lb_try_interval 100ms
+			transport http {{
+				response_header_timeout 60s
+			}}
 		}}
 	}}
 	handle_errors 502 503 504 {{
 		header Retry-After 5
-		respond "Careline is starting again. Please try once more in a few seconds." 503
+		respond "Careline does not answer at the moment. Nothing you saved is lost. Please try once more in a few seconds." 503
 	}}
 }}
 """

@@ -134,6 +134,7 @@ async def _answer(
 async def _take_over(switchboard: Any, live: Any, projector: Any, bound: asyncio.Event) -> None:
     """First the address, then the lock: of two at one address that start together, one has both and none has half."""
     await bound.wait()
+    gc.freeze()  # a standby has loaded everything by now: none of it is garbage
     await switchboard.start()
     await live.start()
     projector.start()

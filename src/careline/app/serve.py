@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import hashlib
-import importlib.util
 import json
 import os
 import shutil
@@ -76,8 +75,11 @@ class Service:
         for child in self._children(environment):
             supervisor.add(child)
         supervisor.wait_all_ready(READY_S)
-        if not self.signals.stop_asked():
-            self._welcome(report["sign_ins"], time.monotonic() - began)
+        if self.signals.stop_asked():
+            return
+        self._welcome(report["sign_ins"], time.monotonic() - began)
+        for child in self._late_children(environment):
+            supervisor.add(child)
 
     def _database(self, supervisor: Supervisor) -> str:
         """The URL of a database that answers: the given one, else our own, started now."""
@@ -184,16 +186,18 @@ class Service:
         yield self._child(
             "web", web_command(at.web, environment["CARELINE_WEB_WORKERS"]), environment, lambda: front.healthy(at.web)
         )
-        if importlib.util.find_spec("careline.app.live"):
-            yield self._child("live", careline("live"), environment, lambda: front.answers(at.live))
+        yield self._child("live", careline("live"), environment, lambda: front.answers(at.live))
         private_write(self.home.run / "Caddyfile", front.caddyfile(at, self.home.root / "caddy"))
         caddy = [front.caddy(), "run", "--adapter", "caddyfile", "--config", str(self.home.run / "Caddyfile")]
         yield self._child("front", caddy, environment, lambda: front.answers(at.port))
-        # Last, so that nobody waits for it: a second live process, loaded and ready, which takes over within a second.
-        if importlib.util.find_spec("careline.app.live"):
-            yield self._child("live-standby", careline("live"), environment)
+
+    def _late_children(self, environment: dict[str, str]) -> Iterator[Command]:
+        """What nobody waits for, started once Careline answers: a second live process, loaded and ready, which takes
+        over within a second; the worker of background jobs; a demo's simulated people."""
+        yield self._child("live-standby", careline("live"), environment)
+        yield self._child("jobs", careline("procrastinate", "worker", "--delete-jobs", "successful"), environment)
         if traffic.wanted(environment, self.demo):
-            yield self._child("demo-traffic", careline("demo-traffic"), environment)  # waits for the front by itself
+            yield self._child("demo-traffic", careline("demo-traffic"), environment)
 
     def _child(
         self, name: str, command: list[str], environment: dict[str, str], ready: Callable[[], bool] = lambda: True

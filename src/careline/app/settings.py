@@ -196,6 +196,7 @@ LOGIN_REDIRECT_URL = "door:home"
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("uk", "Українська"), ("ru", "Русский"), ("pl", "Polski"), ("zh-hans", "中文"), ("en", "English")]
+FORMAT_MODULE_PATH = ["careline.app.formats"]
 LOCALE_PATHS = [PACKAGE / "locale"]
 USE_I18N = True
 USE_TZ = True

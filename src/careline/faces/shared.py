@@ -73,6 +73,11 @@ def shared(key: tuple[Any, ...], make: Callable[[], T], for_s: float = SHARED_S)
         return answer
 
 
+def same_for(reader: Reader, name: str) -> tuple[Any, ...]:
+    """The key of what readers of one place and role all see alike."""
+    return (name, reader.path, reader.site_id, reader.role, reader.language)
+
+
 def _kept(key: tuple[Any, ...], for_s: float) -> tuple[Any] | None:
     with _lock:
         made_at, answer = _answers.get(key, (None, None))

@@ -51,6 +51,7 @@ class OutboxReader:
 
     async def start(self) -> None:
         await self._submit_all("", await asyncio.to_thread(directory.changes, self._switchboard.router))
+        self.poke()  # what was written while nobody read it does not wait for the first poll
         self._task = asyncio.create_task(self._run(), name="switchboard-outbox")
 
     async def stop(self) -> None:

@@ -6,15 +6,16 @@ a switchboard that was overtaken writes nothing at all.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import psycopg
 
-from careline.care.contacts.ledger import CLOCK, INSERT, LOCK, Entry, columns
+from careline.care.contacts.ledger import CLOCK, INSERT, LOCK, Entry
+from careline.care.contacts.ledger import parameters as ledger_rows
 from careline.care.contacts.models import Stream
 from careline.core.acd.model import AgentSignedIn, Changes, Command, Event, QueueSet, TimePassed
 from careline.switchboard.codec import COMMANDS, EVENTS, decode_command, encode
@@ -28,8 +29,8 @@ WITH mine AS (
     UPDATE switchboard_fence SET commits = %(commit)s WHERE id = 1 AND number = %(fence)s RETURNING number
 ), {INSERT.format(lock=LOCK, only_if="CROSS JOIN mine")}, states AS (
     INSERT INTO contacts_livestate (subject, kind, state)
-    SELECT s.subject, s.kind, s.state::jsonb
-    FROM unnest(%(living)s::uuid[], %(living_kinds)s::text[], %(living_states)s::text[]) AS s(subject, kind, state)
+    SELECT s.subject, s.kind, s.state
+    FROM jsonb_to_recordset(%(living)s::jsonb) AS s(subject uuid, kind text, state jsonb)
     CROSS JOIN mine
     ON CONFLICT (subject) DO UPDATE SET state = EXCLUDED.state
 ), ended AS (
@@ -37,8 +38,7 @@ WITH mine AS (
 ), texts AS (
     INSERT INTO contacts_reasontext (id, subject, at, text)
     SELECT t.id, t.subject, t.at, t.text
-    FROM unnest(%(text_ids)s::uuid[], %(text_subjects)s::uuid[], %(text_ats)s::timestamptz[], %(texts)s::text[])
-        AS t(id, subject, at, text)
+    FROM jsonb_to_recordset(%(texts)s::jsonb) AS t(id uuid, subject uuid, at timestamptz, text text)
     CROSS JOIN mine
 )
 SELECT (SELECT count(*) FROM mine), (SELECT array_agg(position ORDER BY position) FROM written)
@@ -105,26 +105,21 @@ def entry(word: Event | Command, at: datetime, key: str | None = None) -> Entry:
 def parameters(
     fence: int, commit: int, entries: Iterable[Entry], changes: Changes, reasons: Sequence[Reason]
 ) -> dict[str, Any]:
-    living: list[tuple[str, str, str]] = []
+    living: list[dict[str, Any]] = []
     ended: list[str] = []
     for kind, states in (("contact", changes.contacts), ("agent", changes.agents), ("queue", changes.queues)):
         for subject, state in states.items():
             if state is None:
                 ended.append(subject)
             else:
-                living.append((subject, kind, json.dumps(state, ensure_ascii=False, separators=(",", ":"))))
+                living.append({"subject": subject, "kind": kind, "state": state})
     return {
         "fence": fence,
         "commit": commit,
-        **columns(entries),
-        "living": [s for s, _, _ in living],
-        "living_kinds": [k for _, k, _ in living],
-        "living_states": [s for _, _, s in living],
+        **ledger_rows(entries),
+        "living": orjson.dumps(living).decode(),
         "ended": ended,
-        "text_ids": [r.id for r in reasons],
-        "text_subjects": [r.subject for r in reasons],
-        "text_ats": [r.at for r in reasons],
-        "texts": [r.text for r in reasons],
+        "texts": orjson.dumps(reasons).decode(),  # a dataclass is an object in JSON
     }
 
 
@@ -138,5 +133,5 @@ async def first_result(connection: psycopg.AsyncConnection[Any], key: str) -> Fi
         if kind in EVENTS:
             break
         if kind in COMMANDS:
-            commands.append(decode_command(kind, json.loads(data)))
+            commands.append(decode_command(kind, orjson.loads(data)))
     return FirstResult(rows[0][2], rows[0][3], commands)

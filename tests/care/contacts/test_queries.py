@@ -204,7 +204,10 @@ class TestHistory:
         actions.link_patients(olena, by_patient.pk, [ivan.pk])
         actions.link_patients(olena, present.pk, [ivan.pk])
 
-        assert [r.id for r in queries.history(olena, present.pk)] == [by_number.pk, by_patient.pk]
+        assert [r.id for r in queries.history(olena, queries.contact_card(olena, present.pk))] == [
+            by_number.pk,
+            by_patient.pk,
+        ]
 
     def test_the_second_call_today(self, district, olena):
         now = timezone.now()
@@ -216,7 +219,7 @@ class TestHistory:
     def test_callers_without_a_number_share_nothing(self, district, olena):
         talked(district.call(""), district, olena)
 
-        assert queries.history(olena, district.call("").pk) == []
+        assert queries.history(olena, queries.contact_card(olena, district.call("").pk)) == []
 
 
 class TestRecovery:

@@ -22,7 +22,7 @@ from careline.care.contacts.projections import show_now
 from careline.care.directory.models import Notice, PhoneLine, Queue, Topic
 from careline.care.patients.actions import create_patient
 from careline.care.patients.models import Patient
-from careline.faces.desk.parts import forget
+from careline.faces.shared import forget
 
 PASSWORD = "a-long-winter-evening"
 FAMILY_NUMBER = "+380505550134"

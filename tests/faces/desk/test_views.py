@@ -14,7 +14,7 @@ from careline.base.outbox.models import OutboxRow
 from careline.care.contacts.models import CallerDetails, ContactDraft, ContactPatient, ContactSummary, LedgerRow
 from careline.care.contacts.projections import show_now
 from careline.care.patients.models import Patient
-from careline.faces.desk.parts import forget
+from careline.faces.shared import forget
 
 
 def at(name: str, *args) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from dataclasses import replace
 
@@ -79,6 +80,11 @@ async def test_what_cannot_be_called_is_refused_by_name_and_in_the_callers_langu
     ):
         refused = await browser.post("/live/call", {**wish, **change})
         assert (refused.status_code, refused.json()["error"]) == (status, code)
+    # Half a surrogate pair is no text: it could not be written, and must not come as far as the switchboard.
+    half = await browser.http.post(
+        "/live/call", content=json.dumps({**wish, "name": "\ud800"}), headers={"Origin": browser.base}
+    )
+    assert (half.status_code, half.json()["error"]) == (400, "bad_request")
     assert (await browser.post("/live/call", wish, Origin="https://elsewhere.example")).json()["error"] == "bad_origin"
     assert (await browser.http.get("/live/call/events")).json()["error"] == "no_call"
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.contrib.sessions.models import Session
+from django.utils import timezone
 
-from careline.base.accounts.models import Role
+from careline.base.accounts.models import Role, WorkSession
 from careline.base.audit.models import AuditRow
 from careline.core.acd.model import AgentPaused, AgentSignedIn, AgentSignedOut, ContactReordered, TalkTransferred
 from careline.switchboard.errors import Unavailable
@@ -32,6 +35,29 @@ async def test_opening_the_desk_is_not_yet_work(running, staff):
     phone = await running.desk(await in_db(staff, "oksana")).listen("/live/desk/events")
     assert (await phone.until("phone"))["presence"] == "offline"
     assert running.switchboard.events(AgentSignedIn) == []
+
+
+async def test_a_pressed_button_is_work_and_a_locked_desk_begins_nothing_new(running, staff_at_work):
+    desk, _phone, olena = await staff_at_work("olena")
+    key = olena.cookie
+
+    def idle_for(seconds: float) -> None:
+        seen = timezone.now() - timedelta(seconds=seconds)
+        WorkSession.objects.update_or_create(session_key=key, defaults={"user": olena.user, "seen_at": seen})
+
+    def seen_ago_s() -> float:
+        return (timezone.now() - WorkSession.objects.get(session_key=key).seen_at).total_seconds()
+
+    await in_db(idle_for, 120)
+    running.live._worked.clear()
+    assert (await desk.post(ACTIONS, {"action": "pause", "reason": "break"})).status_code == 200
+    assert await in_db(seen_ago_s) < 60
+
+    await in_db(idle_for, settings.SESSION_IDLE_S + 60)
+    running.live._worked.clear()
+    assert (await desk.post(ACTIONS, {"action": "ready"})).json()["error"] == "not_signed_in"
+    assert (await desk.post(ACTIONS, {"action": "pause", "reason": "lunch"})).status_code == 200
+    assert await in_db(seen_ago_s) > settings.SESSION_IDLE_S
 
 
 async def test_two_tabs_show_the_same_and_a_double_click_does_once(running, staff_at_work):

@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.conf import settings
+from django.template import Context, Template
+from django.utils import translation
 
 from careline.care.directory.models import PhoneLine
 from careline.care.directory.rules import OpenState
@@ -72,3 +74,19 @@ def test_no_callback_window_reaches_past_closing():
     now = datetime(2026, 3, 2, 13, 10, tzinfo=UTC)  # 15:10 in Kyiv
     closes = datetime(2026, 3, 2, 16, 0, tzinfo=KYIV)
     assert callback_windows(OpenState(True, None, closes, "open"), now, KYIV) == []
+
+
+@pytest.mark.parametrize(
+    ("language", "day"),
+    [
+        ("uk", "субота, 7 листопада"),
+        ("ru", "суббота, 7 ноября"),
+        ("pl", "sobota, 7 listopada"),
+        ("zh-hans", "星期六, 11月7日"),
+        ("en", "Saturday, November 7"),
+    ],
+)
+def test_the_day_of_reopening_is_written_as_in_a_sentence(language, day):
+    template = Template('{% load portal %}{{ at|weekday }}, {{ at|date:"MONTH_DAY_FORMAT" }}')
+    with translation.override(language):
+        assert template.render(Context({"at": datetime(2026, 11, 7, 8, 0, tzinfo=UTC)})) == day

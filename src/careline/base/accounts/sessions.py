@@ -65,6 +65,12 @@ def touch(session_key: str) -> None:
     renewable.filter(seen_at__lt=now - RENEW_EVERY).update(seen_at=now)
 
 
+def still_open(session_key: str) -> bool:
+    """`touch`, and whether the session may begin something new. Two queries."""
+    touch(session_key)
+    return not is_locked(session_key, timezone.now())
+
+
 def clear_ended_sessions() -> int:
     """Forget sessions that outlived their cookie. Returns how many."""
     ended_before = timezone.now() - timedelta(seconds=settings.SESSION_COOKIE_AGE)

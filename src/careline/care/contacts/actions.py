@@ -144,13 +144,14 @@ def record_outcome(
     key: str,
     outcome: str,
     topic_id: UUID | str | None = None,
-    patient_ids: Iterable[UUID | str] = (),
+    patient_ids: Iterable[UUID | str] | None = (),
     caller: Mapping[str, Any] | None = None,
     note: str | None = None,
     next: bool = False,
 ) -> Contact:
     """Topic, outcome, patients and caller of a contact, at once. Recording again is a correction; both stay written.
 
+    `patient_ids`: None leaves those who are linked already.
     `caller` may hold name, number, relation, patient (id) and verified_level; what it does not name stays as it was.
     `next`: the operator is done writing and ready for the next contact.
     Raises NotFound, NotAllowed, OutcomeUnknown, TopicUnknown, KeyReused.
@@ -162,10 +163,11 @@ def record_outcome(
     if outcome not in Outcome.values:
         raise OutcomeUnknown
     topic = _topic(contact.organisation, topic_id)
-    patients = _patients(reader, patient_ids)
+    patients = None if patient_ids is None else _patients(reader, patient_ids)
     now = timezone.now()
     corrected = _written(contact, "OutcomeRecorded")
-    _link(reader, contact, patients, now)
+    if patients is not None:
+        _link(reader, contact, patients, now)
     _write(
         contact,
         "OutcomeCorrected" if corrected else "OutcomeRecorded",

@@ -10,13 +10,13 @@ commits late is never skipped. See docs/explanation/ledger.md.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from django.db import connection, transaction
 
 from careline.care.contacts.models import Stream
@@ -32,12 +32,12 @@ FROM contacts_ledgerrow_position_seq
 """  # noqa: S608
 
 # Numbers each new row after the last of its stream, in the order given; `position` follows that order too.
-# Parameters: subjects uuid[], streams text[], kinds text[], ats timestamptz[], data text[], keys text[].
+# Parameter: rows, a JSON array; one text is far quicker to hand over than an array for each column.
 # `{only_if}` lets the switchboard make it depend on its fencing number within the same statement.
 INSERT = """
 lock AS MATERIALIZED ({lock}), given AS (
-    SELECT * FROM unnest(%(subjects)s::uuid[], %(streams)s::text[], %(kinds)s::text[], %(ats)s::timestamptz[],
-                         %(data)s::text[], %(keys)s::text[])
+    SELECT * FROM ROWS FROM (jsonb_to_recordset(%(rows)s::jsonb)
+        AS (subject uuid, stream text, kind text, at timestamptz, data jsonb, key text))
         WITH ORDINALITY AS row(subject, stream, kind, at, data, key, n)
 ), heads AS MATERIALIZED (
     SELECT s.subject, s.stream, COALESCE(
@@ -47,7 +47,7 @@ lock AS MATERIALIZED ({lock}), given AS (
 ), written AS (
     INSERT INTO contacts_ledgerrow (subject, stream, seq, kind, at, data, key)
     SELECT g.subject, g.stream, h.last + row_number() OVER (PARTITION BY g.subject, g.stream ORDER BY g.n),
-           g.kind, g.at, g.data::jsonb, g.key
+           g.kind, g.at, g.data, g.key
     FROM lock CROSS JOIN given g JOIN heads h USING (subject, stream) {only_if}
     ORDER BY g.n
     RETURNING position
@@ -81,17 +81,20 @@ class Row:
     data: dict[str, Any]
 
 
-def columns(entries: Iterable[Entry]) -> dict[str, list[Any]]:
-    """The parameters of INSERT."""
-    entries = list(entries)
-    return {
-        "subjects": [str(e.subject) for e in entries],
-        "streams": [str(e.stream) for e in entries],
-        "kinds": [e.kind for e in entries],
-        "ats": [e.at for e in entries],
-        "data": [json.dumps(e.data, ensure_ascii=False, separators=(",", ":"), default=str) for e in entries],
-        "keys": [e.key for e in entries],
-    }
+def parameters(entries: Iterable[Entry]) -> dict[str, str]:
+    """The parameter of INSERT. Raises TypeError for text that is no Unicode."""
+    rows = [
+        {
+            "subject": str(e.subject),
+            "stream": str(e.stream),
+            "kind": e.kind,
+            "at": e.at,
+            "data": e.data,
+            "key": e.key,
+        }
+        for e in entries
+    ]
+    return {"rows": orjson.dumps(rows, default=str).decode()}
 
 
 def append(*entries: Entry) -> list[int]:
@@ -101,7 +104,7 @@ def append(*entries: Entry) -> list[int]:
     """
     assert transaction.get_connection().in_atomic_block, "the ledger is written with what it tells of"
     with connection.cursor() as cursor:
-        cursor.execute(APPEND, columns(entries))
+        cursor.execute(APPEND, parameters(entries))
         found = cursor.fetchone()
     return found[0] or []
 
@@ -147,7 +150,7 @@ _SELECT = "SELECT position, subject, stream, seq, kind, at, data::text FROM cont
 def _rows(sql: str, params: Any) -> list[Row]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        return [Row(p, s, st, q, k, a, json.loads(d)) for p, s, st, q, k, a, d in cursor.fetchall()]
+        return [Row(p, s, st, q, k, a, orjson.loads(d)) for p, s, st, q, k, a, d in cursor.fetchall()]
 
 
 def page(after: int, end: int, limit: int) -> list[Row]:

@@ -19,9 +19,20 @@ from careline.care.contacts.models import Contact
 from careline.care.contacts.queries import CAUSES, Filters
 from careline.care.contacts.rules import Outcome
 from careline.care.directory.queries import lines, queues, topics
-from careline.faces.shared import timezone_of
+from careline.faces.shared import same_for, shared, timezone_of
 
 ANY = [("", _("Any"))]
+
+
+def _choices(reader: Reader) -> dict[str, list[tuple[str, str]]]:
+    sites = covered(reader, Site.objects.order_by("name"), site="id")
+    return {
+        "line": [(str(row.pk), row.name) for row in lines(reader)],
+        "queue": [(str(row.pk), row.name) for row in queues(reader)],
+        "site": [(str(row.pk), row.name) for row in sites],
+        "topic": [(str(row.pk), str(row)) for row in topics(reader.organisation_id)],
+        "agent": [(str(row.pk), row.get_full_name() or row.username) for row in _staff(reader)],
+    }
 
 
 class FiltersForm(forms.Form):
@@ -44,13 +55,8 @@ class FiltersForm(forms.Form):
     def __init__(self, reader: Reader, data: Any = None) -> None:
         super().__init__(data, initial={"since": timezone.localdate().isoformat()}, label_suffix="")
         self._zone = ZoneInfo(timezone_of(reader))
-        self._offer("line", [(str(row.pk), row.name) for row in lines(reader)])
-        self._offer("queue", [(str(row.pk), row.name) for row in queues(reader)])
-        self._offer(
-            "site", [(str(row.pk), row.name) for row in covered(reader, Site.objects.order_by("name"), site="id")]
-        )
-        self._offer("topic", [(str(row.pk), str(row)) for row in topics(reader.organisation_id)])
-        self._offer("agent", [(str(row.pk), row.get_full_name() or row.username) for row in _staff(reader)])
+        for name, choices in shared(same_for(reader, "filters"), lambda: _choices(reader), for_s=30.0).items():
+            self._offer(name, choices)
         if not reader.may("patients.search"):
             del self.fields["text"]
         for name, each in self.fields.items():

@@ -314,5 +314,5 @@ def _csv(rows: Iterator[list[str]]) -> Iterator[str]:
 def contact(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
     """One contact beside the list: who, what for, what came of it, and how it went, step by step."""
     card = contact_card(reader, contact_id)
-    context = {"card": card, "steps": told(card.story), "earlier": history(reader, contact_id, limit=5)}
+    context = {"card": card, "steps": told(card.story), "earlier": history(reader, card, limit=5)}
     return render(request, "boards/contact_card.html", context)

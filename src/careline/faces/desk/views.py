@@ -21,17 +21,17 @@ from careline.base.ids import uuid7
 from careline.care.contacts import actions as contacts
 from careline.care.contacts.drafts import draft_of, save_draft
 from careline.care.contacts.errors import OutcomeUnknown
-from careline.care.contacts.models import CallerDetails
+from careline.care.contacts.models import CallerDetails, ContactDraft
 from careline.care.contacts.queries import Card, contact_card, history, today
 from careline.care.directory.queries import notices_now
 from careline.care.patients.actions import create_patient
 from careline.care.patients.queries import candidates_for_number, open_patient, search_patients
 from careline.faces.desk import cards
 from careline.faces.desk.forms import NewPatientForm, RecordForm
-from careline.faces.desk.parts import part, same_for, shared, timezone_of
 from careline.faces.desk.rules import DENSITIES, THEMES, home_of, outcomes_for
 from careline.faces.desk.screens import screens_for
 from careline.faces.desk.texts import PAUSES, density_names, island_texts, theme_names
+from careline.faces.shared import page, same_for, shared, timezone_of
 from careline.switchboard.queries import queue_now, waiting_now
 
 NO_CONTACT = UUID(int=0)
@@ -55,7 +55,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@part()
+@page()
 def shell(request: HttpRequest, reader: Reader) -> HttpResponse:
     posting = Posting.objects.select_related("organisation", "site").get(pk=reader.posting_id)
     me = signed_in_user(request)
@@ -90,14 +90,14 @@ def _short_name(user: Any) -> str:
 
 
 @require_safe
-@part()
+@page()
 def signed_in(request: HttpRequest, reader: Reader) -> HttpResponse:
     """Where one signs in again beside a running talk: says so to the desk's own tab."""
     return render(request, "desk/signed_in.html")
 
 
 @require_POST
-@part()
+@page()
 def preferences(request: HttpRequest, reader: Reader) -> HttpResponse:
     """Theme and density belong to the screen one sits at, the language to the person."""
     response = HttpResponse(status=204)
@@ -125,7 +125,7 @@ def preferences(request: HttpRequest, reader: Reader) -> HttpResponse:
 
 
 @require_GET
-@part()
+@page()
 def idle(request: HttpRequest, reader: Reader) -> HttpResponse:
     context = _waiting(reader) | _lines(reader) | _tasks(reader) | _notices(reader)
     context |= {
@@ -138,49 +138,49 @@ def idle(request: HttpRequest, reader: Reader) -> HttpResponse:
 
 
 @require_GET
-@part()
+@page()
 def today_part(request: HttpRequest, reader: Reader) -> HttpResponse:
     return render(request, "desk/today.html", {"today": today(reader)})
 
 
 @require_GET
-@part()
+@page()
 def mine_part(request: HttpRequest, reader: Reader) -> HttpResponse:
     return render(request, "desk/mine.html", {"today": today(reader)})
 
 
 @require_GET
-@part("contacts.view")
+@page("contacts.view")
 def queue_now_part(request: HttpRequest, reader: Reader) -> HttpResponse:
     return render(request, "desk/queue_now.html", {"queue": _queue_now(reader)})
 
 
 @require_GET
-@part("contacts.view")
+@page("contacts.view")
 def queue_part(request: HttpRequest, reader: Reader) -> HttpResponse:
     return render(request, "desk/queue.html", _waiting(reader) | {"oob": True})
 
 
 @require_GET
-@part("contacts.view")
+@page("contacts.view")
 def lines_part(request: HttpRequest, reader: Reader) -> HttpResponse:
     return render(request, "desk/lines.html", _lines(reader))
 
 
 @require_GET
-@part("contacts.view")
+@page("contacts.view")
 def tasks_part(request: HttpRequest, reader: Reader) -> HttpResponse:
     return render(request, "desk/tasks.html", _tasks(reader) | {"oob": True})
 
 
 @require_GET
-@part()
+@page()
 def notices_part(request: HttpRequest, reader: Reader) -> HttpResponse:
     return render(request, "desk/notices.html", _notices(reader))
 
 
 @require_GET
-@part("contacts.view")
+@page("contacts.view")
 def colleagues_part(request: HttpRequest, reader: Reader) -> HttpResponse:
     colleagues = shared(same_for(reader, "colleagues"), lambda: cards.colleagues(reader))
     return render(request, "desk/colleagues.html", {"colleagues": colleagues})
@@ -221,7 +221,7 @@ def _notices(reader: Reader) -> dict[str, Any]:
 
 
 @require_GET
-@part("calls.take")
+@page("calls.take")
 def offer(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
     """What one sees before the answer: for which line, who it may be, why, and what to say first."""
     card = contact_card(reader, contact_id)
@@ -231,11 +231,12 @@ def offer(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpRespons
 
 
 @require_GET
-@part("contacts.record")
+@page("contacts.record")
 def contact(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
     """The screen of one contact, from the first word to the saved outcome."""
     card = contact_card(reader, contact_id)
-    context = _seen(request, reader, card) | _dock(card, reader)
+    draft = draft_of(card.contact)
+    context = _seen(request, reader, card, draft) | _dock(card, draft)
     context |= {
         "choosing": True,
         "may_create": reader.may("patients.change"),
@@ -248,28 +249,28 @@ def contact(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpRespo
 
 
 @require_GET
-@part("contacts.record")
+@page("contacts.record")
 def before(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
     card = contact_card(reader, contact_id, look=False)
     return render(request, "desk/before.html", _seen(request, reader, card, look=False))
 
 
 @require_GET
-@part("contacts.record")
+@page("contacts.record")
 def facts(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
     card = contact_card(reader, contact_id, look=False)
     return render(request, "desk/facts.html", _seen(request, reader, card, look=False))
 
 
 @require_GET
-@part("calls.take")
+@page("calls.take")
 def targets(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
     found = shared((*same_for(reader, "targets"), reader.user_id), lambda: cards.targets(reader))
     return render(request, "desk/targets.html", {"targets": found})
 
 
 @require_POST
-@part("contacts.record")
+@page("contacts.record")
 def emergency(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
     """F9: danger to life. The event `EmergencyFlagged` on the contact's record; the supervisor's screen ticks."""
     contacts.flag_emergency(reader, contact_id, key=_key(request), on=bool(request.POST.get("on")))
@@ -280,14 +281,14 @@ def emergency(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpRes
 
 
 @require_POST
-@part("contacts.record")
+@page("contacts.record")
 def draft(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
     saved = save_draft(reader, contact_id, _typed(request))
     return render(request, "desk/drafted.html", {"drafted_at": saved.changed_at})
 
 
 @require_POST
-@part("contacts.record")
+@page("contacts.record")
 def record(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
     """Topic, outcome, caller, patients and note, once for each key; in wrap-up the next contact may come."""
     form = RecordForm(request.POST)
@@ -295,14 +296,13 @@ def record(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpRespon
         if not form.is_valid() or not form.cleaned_data["outcome"]:
             raise OutcomeUnknown
         said = form.cleaned_data
-        card = contact_card(reader, contact_id, look=False)
         contacts.record_outcome(
             reader,
             contact_id,
             key=str(said["key"]),
             topic_id=said["topic"],
             outcome=said["outcome"],
-            patient_ids=[patient.pk for patient in card.patients],
+            patient_ids=None,  # they were linked when they were found
             caller={"name": said["caller_name"], "relation": said["relation"]},
             note=said["note"],
             next=said["next"],
@@ -310,15 +310,12 @@ def record(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpRespon
     except CareError as refusal:
         save_draft(reader, contact_id, _typed(request))
         card = contact_card(reader, contact_id, look=False)
-        context = _dock(card, reader) | {"refusal": {"code": refusal.code, "message": str(refusal)}}
-        return render(
-            request, "desk/dock.html", context | _seen(request, reader, card, look=False), status=refusal.status
-        )
-    save_draft(reader, contact_id, _typed(request))
+        context = _dock(card, draft_of(card.contact))
+        context |= {"card": card.contact, "refusal": {"code": refusal.code, "message": str(refusal)}}
+        return render(request, "desk/dock.html", context, status=refusal.status)
+    draft = save_draft(reader, contact_id, _typed(request))
     card = contact_card(reader, contact_id, look=False)
-    context = (
-        _dock(card, reader) | {"saved": True, "saved_at": timezone.now()} | _seen(request, reader, card, look=False)
-    )
+    context = _dock(card, draft) | {"card": card.contact, "saved": True, "saved_at": timezone.now()}
     response = render(request, "desk/dock.html", context)
     response["HX-Trigger"] = json.dumps({"careline:recorded": {"contact": str(contact_id)}})
     return response
@@ -330,10 +327,12 @@ def _typed(request: HttpRequest) -> dict[str, str]:
     return fields | chosen
 
 
-def _seen(request: HttpRequest, reader: Reader, card: Card, *, look: bool = True) -> dict[str, Any]:
+def _seen(
+    request: HttpRequest, reader: Reader, card: Card, draft: ContactDraft | None = None, *, look: bool = True
+) -> dict[str, Any]:
     """What every part about a contact shows: the card, its earlier contacts, its opened patients."""
-    past = history(reader, card.contact.pk)
-    caller = _caller_so_far(card)
+    past = history(reader, card)
+    caller = _caller_so_far(card, draft or draft_of(card.contact))
     may_search = reader.may("patients.search")
     candidates = (
         candidates_for_number(reader, caller.number)
@@ -352,14 +351,13 @@ def _seen(request: HttpRequest, reader: Reader, card: Card, *, look: bool = True
     }
 
 
-def _caller_so_far(card: Card) -> CallerDetails:
+def _caller_so_far(card: Card, draft: ContactDraft) -> CallerDetails:
     """The caller as known, with what the draft says of them. Never saved."""
-    known, draft = card.caller or CallerDetails(contact=card.contact), draft_of(card.contact)
+    known = card.caller or CallerDetails(contact=card.contact)
     return CallerDetails(contact=card.contact, number=known.number, name=draft.caller_name, relation=draft.relation)
 
 
-def _dock(card: Card, reader: Reader) -> dict[str, Any]:
-    draft = draft_of(card.contact)
+def _dock(card: Card, draft: ContactDraft) -> dict[str, Any]:
     proposed = str(card.asked_topic.pk) if card.asked_topic else ""
     recorded = card.summary.recorded_at if card.summary else None
     if not draft.topic and card.topic:
@@ -393,7 +391,7 @@ def _key(request: HttpRequest) -> str:
 
 
 @require_POST
-@part("patients.search")
+@page("patients.search")
 def search(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
     """By POST: what is looked for is personal, and an address is written into logs."""
     text = request.POST.get("text", "").strip()
@@ -403,18 +401,18 @@ def search(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpRespon
 
 
 @require_POST
-@part("contacts.record", "patients.search")
+@page("contacts.record", "patients.search")
 def choose(request: HttpRequest, reader: Reader, contact_id: UUID, patient_id: UUID) -> HttpResponse:
     return _chosen(request, reader, contact_id, add=patient_id)
 
 
 @require_POST
-@part("contacts.record", "patients.search")
+@page("contacts.record", "patients.search")
 def unchoose(request: HttpRequest, reader: Reader, contact_id: UUID, patient_id: UUID) -> HttpResponse:
     return _chosen(request, reader, contact_id, remove=patient_id)
 
 
-@part("contacts.record", "patients.search", "patients.change")
+@page("contacts.record", "patients.search", "patients.change")
 def new_patient(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
     """A record made while the caller waits: the names, the birth date, the number they call from."""
     card = contact_card(reader, contact_id, look=False)
@@ -454,7 +452,7 @@ def _chosen(
 
 
 @require_POST
-@part("patients.search")
+@page("patients.search")
 def lookup(request: HttpRequest, reader: Reader) -> HttpResponse:
     text = request.POST.get("text", "").strip()
     hits = [cards.found(hit) for hit in search_patients(reader, text)] if text else []
@@ -462,7 +460,7 @@ def lookup(request: HttpRequest, reader: Reader) -> HttpResponse:
 
 
 @require_POST
-@part("patients.search")
+@page("patients.search")
 def open_record(request: HttpRequest, reader: Reader, patient_id: UUID) -> HttpResponse:
     patient = open_patient(reader, patient_id, reason="looked up")
     return render(request, "desk/patient.html", {"patient": cards.person(reader, patient), "patients": [patient]})

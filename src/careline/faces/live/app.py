@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from careline.base.accounts import sessions
 from careline.base.accounts.rights import NotSignedIn
 from careline.base.errors import CareError, NotFound
 from careline.faces.live.board import Board, Patience
@@ -50,6 +51,7 @@ SESSIONS_EVERY_S = 30.0
 TICKS_EVERY_S = 0.2
 PROJECTED_AFTER_S = 1.5  # should the projector be stuck, desks look again all the same
 KNOWN_BADGES_S = 30.0
+GOES_ON = frozenset(("signal", "hold", "resume", "end", "text", "pause", "sign_out", "decline"))  # at a locked desk too
 
 
 class Live:
@@ -62,6 +64,7 @@ class Live:
         self.follower = Follower(self.board, self.calls, self.desks)
         self._loops: list[asyncio.Task[None]] = []
         self._badges: dict[str, tuple[Badge, float]] = {}
+        self._worked: dict[str, float] = {}  # session -> when its person last pressed a button, as far as written
         switchboard.listen(self._committed)
         switchboard.outbox.listen(self._told)
 
@@ -112,6 +115,7 @@ class Live:
         self.desks.tidy()
         limit = self.board.clock() - KNOWN_BADGES_S
         self._badges = {key: known for key, known in self._badges.items() if known[1] > limit}
+        self._worked = {key: at for key, at in self._worked.items() if at > limit}
 
     # --- who asks
 
@@ -164,7 +168,21 @@ class Live:
     async def act_at_desk(self, request: Request) -> Response:
         check_csrf(request)
         badge = await self.badge(request, again=False)
-        return JSONResponse(await self.desks.act(badge, await body_of(request)))
+        body = await body_of(request)
+        await self._at_work(badge, body.text("action", 40))
+        return JSONResponse(await self.desks.act(badge, body))
+
+    async def _at_work(self, badge: Badge, action: str) -> None:
+        """A pressed button is work and keeps the session open. Raises NotSignedIn when it has locked: what has begun
+        may go on and be ended, nothing new may be begun."""
+        now = self.board.clock()
+        if action == "signal" or self._worked.get(badge.session_key, 0.0) > now - SESSIONS_EVERY_S:
+            return
+        if not await self.board.orm(sessions.still_open, badge.session_key):
+            if action not in GOES_ON:
+                raise NotSignedIn
+            return
+        self._worked[badge.session_key] = now
 
     async def desk_events(self, request: Request, send: Send) -> None:
         badge = await self.badge(request)

@@ -1,0 +1,1 @@
+"""Where Django's own date formats need a correction."""

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db.models import Count
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from careline.base.accounts.models import User
 from careline.base.accounts.rights import Reader
@@ -538,7 +538,7 @@ def _recover(row: contacts.ToRecover, now: datetime) -> Task:
         what=_("Call back: gave up after %(waited)s") % {"waited": span(row.waited_s)},
         about=" · ".join(about),
         who=_("Anyone"),
-        verb=_("Open"),
+        verb=pgettext("a record", "Open"),
         number=caller.number if caller else "",
         late=now - at > timedelta(hours=1),
     )

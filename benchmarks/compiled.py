@@ -17,7 +17,20 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-MODULES = ("state", "estimate", "machine", "router", "twin")
+MODULES = (
+    "state",
+    "estimate",
+    "machine",
+    "centre",
+    "places",
+    "duty",
+    "steps",
+    "matching",
+    "hearing",
+    "views",
+    "router",
+    "twin",
+)
 
 
 def compiled_home() -> Path | None:

@@ -490,7 +490,7 @@ class QueueView:
     overflow_to: tuple[QueueId, ...]  # where it overflows by ratio now
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Changes:
     """Folded states touched since the last mark, as JSON-ready dicts; None where the thing has ended."""
 

@@ -6,6 +6,7 @@ are not state: they follow from the records and are made again from them.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -30,6 +31,10 @@ Entry = tuple[Any, ...]
 
 NEVER = float("inf")
 
+# What a contact asks for and what an agent has are sets of bits, so that one `&` tells whether they fit. The first bits
+# are the channels'; the router numbers skills at their proficiencies after them.
+CHANNEL_BITS: Final = {channel: 1 << n for n, channel in enumerate(Channel)}
+
 # Members by short names: looking one up on its enum costs on the hottest paths.
 _VOICE: Final = Channel.VOICE
 _VIDEO: Final = Channel.VIDEO
@@ -45,6 +50,7 @@ class Contact:
 
     __slots__ = (
         "agent",
+        "asks",
         "callback",
         "came",
         "cause",
@@ -56,6 +62,9 @@ class Contact:
         "entered_at",
         "entry",
         "first",
+        "folded_hard",
+        "folded_needs",
+        "folded_preferred",
         "group",
         "hard",
         "head_start_s",
@@ -105,8 +114,11 @@ class Contact:
         self.head_start_s = 0.0
         self.emergency = False
         self.needs: tuple[Need, ...] = ()
+        self.folded_needs: list[list[Any]] = []
         self.hard: frozenset[str] = frozenset()
+        self.folded_hard: list[str] = []
         self.preferred: tuple[str, ...] = ()
+        self.folded_preferred: list[str] = []
         self.only: tuple[str, ...] = ()  # the agents who may take it now, while a window runs
         self.only_until = 0.0
         self.stood_at = queued_at  # the moment its needs, overflow and windows were last worked out for
@@ -130,8 +142,20 @@ class Contact:
         self.in_line = False
         self.place = 0  # 0 nowhere, 1 held for some agents alone, 2 in its group
         self.group: Group | None = None
+        self.asks = 0  # its group's
         self.due = NEVER  # the timer that counts
         self.tally = 0  # under which of its queue's counts it stands
+
+    def ask_for(self, needs: tuple[Need, ...]) -> None:
+        self.needs = needs
+        self.folded_needs = [[need.skill, need.least] for need in needs]
+
+    def keep_to(self, hard: frozenset[str], preferred: tuple[str, ...]) -> None:
+        """What never changes in a contact's life: needs that do not relax, agents it would rather have."""
+        self.hard = hard
+        self.folded_hard = sorted(hard)
+        self.preferred = preferred
+        self.folded_preferred = list(preferred)
 
     def copy(self) -> tuple[Any, ...]:
         """Everything that is state, for `put_back`."""
@@ -148,6 +172,7 @@ class Contact:
             self.head_start_s,
             self.emergency,
             self.needs,
+            self.folded_needs,
             self.only,
             self.only_until,
             self.stood_at,
@@ -181,6 +206,7 @@ class Contact:
             self.head_start_s,
             self.emergency,
             self.needs,
+            self.folded_needs,
             self.only,
             self.only_until,
             self.stood_at,
@@ -227,14 +253,14 @@ class Contact:
             "jumped": self.jumped,
             "head_start_s": self.head_start_s,
             "emergency": self.emergency,
-            "needs": [[n.skill, n.least] for n in self.needs],
-            "hard": sorted(self.hard),
-            "preferred": list(self.preferred),
-            "only": list(self.only),
+            "needs": self.folded_needs,
+            "hard": self.folded_hard,
+            "preferred": self.folded_preferred,
+            "only": list(self.only) if self.only else [],
             "only_until": self.only_until,
             "stood_at": self.stood_at,
             "direct": self.direct,
-            "declined": dict(self.declined),
+            "declined": dict(self.declined) if self.declined else {},
             "agent": self.agent,
             "offer": self.offer,
             "offers": self.offers,
@@ -253,8 +279,7 @@ class Contact:
     @classmethod
     def unfold(cls, f: Mapping[str, Any]) -> Contact:
         c = cls(f["id"], f["queue"], Channel(f["channel"]), f["queued_at"])
-        c.hard = frozenset(f["hard"])
-        c.preferred = tuple(f["preferred"])
+        c.keep_to(frozenset(f["hard"]), tuple(f["preferred"]))
         c.simulated = f["simulated"]
         c.put_back(
             (
@@ -270,6 +295,7 @@ class Contact:
                 f["head_start_s"],
                 f["emergency"],
                 tuple(Need(skill, least) for skill, least in f["needs"]),
+                f["needs"],
                 tuple(f["only"]),
                 f["only_until"],
                 f["stood_at"],
@@ -309,6 +335,8 @@ class Agent:
         "accounted",
         "busy_s",
         "exclusive",
+        "folded_profile",
+        "fronts",
         "id",
         "idle_s",
         "idle_since",
@@ -328,6 +356,7 @@ class Agent:
     def __init__(self, profile: AgentProfile, now: float) -> None:
         self.id = profile.id
         self.profile = profile
+        self.folded_profile = _fold_profile(profile)
         self.presence = Presence.OFFLINE
         self.reason = ""
         self.since = now
@@ -339,7 +368,8 @@ class Agent:
         self.work: dict[str, Task] = {}
         # Indices, made by the router.
         self.qs: list[Queue] = []
-        self.traits: Traits = Traits(0, {}, frozenset())
+        self.fronts: list[list[Entry]] = []  # the heads of each of them
+        self.traits: Traits = Traits({}, frozenset())
         self.stamp = 0
         self.listed = -1  # the stamp under which it stands in its queues' idle heaps
         self.exclusive: dict[str, Contact] = {}
@@ -348,6 +378,7 @@ class Agent:
     def copy(self) -> tuple[Any, ...]:
         return (
             self.profile,
+            self.folded_profile,
             self.presence,
             self.reason,
             self.since,
@@ -362,6 +393,7 @@ class Agent:
     def put_back(self, state: tuple[Any, ...]) -> None:
         (
             self.profile,
+            self.folded_profile,
             self.presence,
             self.reason,
             self.since,
@@ -373,6 +405,10 @@ class Agent:
             work,
         ) = state
         self.work = dict(work)
+
+    def set_profile(self, profile: AgentProfile) -> None:
+        self.profile = profile
+        self.folded_profile = _fold_profile(profile)
 
     def account(self, now: float) -> None:
         """Charge the time since the last change to work or to idleness. Call before either changes."""
@@ -393,16 +429,9 @@ class Agent:
         return sum(1 for task in self.work.values() if task.channel is channel)
 
     def fold(self) -> Json:
-        p = self.profile
         return {
             "id": self.id,
-            "profile": {
-                "id": p.id,
-                "queues": sorted(p.queues),
-                "skills": dict(p.skills),
-                "capacity": {Channel(k).value: v for k, v in p.capacity.items()},
-                "site": p.site,
-            },
+            "profile": self.folded_profile,
             "presence": self.presence._value_,
             "reason": self.reason,
             "since": self.since,
@@ -429,6 +458,7 @@ class Agent:
         a.put_back(
             (
                 profile,
+                a.folded_profile,
                 Presence(f["presence"]),
                 f["reason"],
                 f["since"],
@@ -443,20 +473,30 @@ class Agent:
         return a
 
 
+def _fold_profile(profile: AgentProfile) -> Json:
+    return {
+        "id": profile.id,
+        "queues": sorted(profile.queues),
+        "skills": dict(profile.skills),
+        "capacity": {Channel(channel).value: most for channel, most in profile.capacity.items()},
+        "site": profile.site,
+    }
+
+
 class Traits:
-    """What many agents have in common: skills, and the channels they take. `id` is small and unique."""
+    """What many agents have in common: skills, and the channels they take.
 
-    __slots__ = ("channels", "id", "skills")
+    `has` holds a bit for each channel, and for each (skill, least) that anybody ever asked for and they meet.
+    """
 
-    def __init__(self, id: int, skills: Mapping[str, int], channels: frozenset[Channel]) -> None:
-        self.id = id
+    __slots__ = ("channels", "has", "skills")
+
+    def __init__(self, skills: Mapping[str, int], channels: frozenset[Channel]) -> None:
         self.skills = skills
         self.channels = channels
-
-    def suit(self, needs: tuple[tuple[str, int], ...], channel: Channel) -> bool:
-        if channel not in self.channels:
-            return False
-        return all(self.skills.get(skill, 0) >= least for skill, least in needs)
+        self.has = 0
+        for channel in channels:
+            self.has |= CHANNEL_BITS[channel]
 
 
 class Group:
@@ -464,25 +504,64 @@ class Group:
     now.
     """
 
-    __slots__ = ("channel", "fits", "home", "line", "needs", "number", "serving", "whole")
+    __slots__ = ("asks", "channel", "fronts", "home", "line", "serving", "whole")
 
-    def __init__(
-        self, number: int, home: Queue, serving: tuple[Queue, ...], channel: Channel, needs: tuple[tuple[str, int], ...]
-    ) -> None:
-        self.number = number
+    def __init__(self, home: Queue, serving: tuple[Queue, ...], channel: Channel, asks: int) -> None:
         self.home = home
         self.serving = serving
         self.channel = channel
         self.whole = channel is _VOICE or channel is _VIDEO
-        self.needs = needs
+        self.asks = asks  # the bits an agent must have
+        self.fronts: list[list[Entry]] = []  # the heads of queues among which the first of the line stands
         self.line: list[Entry] = []
-        self.fits: dict[int, bool] = {}
 
     def suits(self, traits: Traits) -> bool:
-        known = self.fits.get(traits.id)
-        if known is None:
-            known = self.fits[traits.id] = traits.suit(self.needs, self.channel)
-        return known
+        return self.asks & traits.has == self.asks
+
+    def enter(self, entry: Entry) -> None:
+        """Take a place in the line."""
+        line = self.line
+        if not line:
+            line.append(entry)
+            self.show()
+        elif entry < line[0]:
+            for heads in self.fronts:
+                remove(heads, line[0])
+                insort(heads, entry)
+            line.insert(0, entry)
+        else:
+            insort(line, entry)
+
+    def leave(self, entry: Entry) -> None:
+        line = self.line
+        if line[0] is not entry:
+            remove(line, entry)
+            return
+        del line[0]
+        for heads in self.fronts:
+            remove(heads, entry)
+            if line:
+                insort(heads, line[0])
+        if not line:
+            self.fronts = []
+
+    def show(self) -> None:
+        """Stand with the first of the line among the heads of every queue that serves the group now."""
+        first = self.line[0]
+        for heads in self.fronts:
+            remove(heads, first)
+        self.fronts = [q.heads for q in self.serving]
+        for q in self.home.overflowing:
+            if q not in self.serving:
+                self.fronts.append(q.heads)
+        for heads in self.fronts:
+            insort(heads, first)
+
+
+def remove(line: list[Entry], entry: Entry) -> None:
+    at = bisect_left(line, entry)
+    assert line[at] is entry
+    del line[at]
 
 
 # An agent free for a channel: (load, occupancy or 0, idle since, id, stamp, the agent); stale when the stamp has moved
@@ -492,11 +571,12 @@ Free = tuple[Any, ...]
 
 class Queue:
     __slots__ = (
+        "alone",
         "callbacks",
         "exposure",
         "folded_rules",
         "given_up",
-        "groups",
+        "heads",
         "id",
         "idle",
         "jumpers",
@@ -513,7 +593,6 @@ class Queue:
         "rules",
         "seen_at",
         "serial",
-        "sources",
         "taken",
         "unassigned",
         "waited",
@@ -536,9 +615,10 @@ class Queue:
         # Indices, made by the router.
         self.line: list[Entry] = []  # all whose turn could come now, ringing ones included
         self.jumpers: list[Entry] = []  # those of the line who entered ahead of somebody
-        self.groups: dict[int, Group] = {}  # groups with somebody in them that agents of this queue serve
-        self.own: dict[tuple[Any, ...], Group] = {}  # all groups of this queue's callers
-        self.idle: dict[Channel, dict[int, list[Free]]] = {channel: {} for channel in Channel}
+        self.heads: list[Entry] = []  # the first of each group that agents of this queue serve
+        self.alone: tuple[Queue, ...] = (self,)
+        self.own: dict[tuple[int, tuple[Queue, ...]], Group] = {}  # all groups of this queue's callers
+        self.idle: dict[Channel, dict[Traits, list[Free]]] = {channel: {} for channel in Channel}
         self.members: dict[str, Agent] = {}
         self.ready = 0
         self.waiting = 0  # all places kept: queued, ringing, call-backs, lost
@@ -548,7 +628,16 @@ class Queue:
         self.lost = 0
         self.ratios: tuple[tuple[Queue, float], ...] = ()
         self.overflowing: tuple[Queue, ...] = ()
-        self.sources: dict[str, Queue] = {}
+
+    def overflow_into(self, targets: tuple[Queue, ...]) -> None:
+        """Let agents of these queues too, and of no others by ratio, see the groups of this one's callers."""
+        if targets == self.overflowing:
+            return
+        self.overflowing = targets
+        for entry in [entry for entry in self.heads if entry[4].group.home is self]:
+            first: Contact = entry[4]
+            assert first.group is not None
+            first.group.show()
 
     def set_rules(self, rules: QueueRules) -> None:
         self.known = True

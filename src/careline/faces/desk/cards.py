@@ -26,8 +26,9 @@ from careline.care.patients.models import Patient
 from careline.care.patients.queries import PatientHit
 from careline.core import names
 from careline.faces.desk.rules import agent_mark, icon_of
-from careline.faces.desk.templatetags.desk import birthday, span
+from careline.faces.desk.templatetags.desk import birthday
 from careline.faces.desk.texts import GIVEN, LANGUAGE_MARKS, LANGUAGE_NAMES, PAUSES
+from careline.faces.wording import span
 from careline.switchboard.queries import AgentNow, Waiting, agents_now, waiting_now
 
 TOPIC_CHIPS = 6  # as many as one finds without reading; the rest stands in the list

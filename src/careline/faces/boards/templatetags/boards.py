@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-import phonenumbers
 from django import template
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
@@ -14,9 +12,12 @@ from django.utils.translation import get_language, pgettext
 from careline.care.patients.models import Patient
 from careline.core import names
 from careline.faces.boards.rules import last_four
+from careline.faces.wording import clock, epoch, moment, phone, span
 
 register = template.Library()
 register.filter("last_four", last_four)
+for each in (span, epoch, clock, moment, phone):
+    register.filter(each.__name__, each)
 
 ICONS = {
     "voice": "i-globe",
@@ -29,41 +30,9 @@ ICONS = {
 
 
 @register.filter
-def span(seconds: float | None) -> str:
-    """72.4 -> "1:12", 3672 -> "1:01:12", None -> a dash."""
-    if seconds is None:
-        return "–"
-    minutes, rest = divmod(max(0, int(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-@register.filter
 def waited(since: datetime | None, now: datetime) -> str:
     """From `since` to `now`, as `span`."""
     return span((now - since).total_seconds() if since else None)
-
-
-@register.filter
-def epoch(moment: datetime | None) -> str:
-    """Seconds since the epoch, as the clocks of the page want them."""
-    return f"{moment.timestamp():.3f}" if moment else ""
-
-
-@register.filter
-def clock(moment: datetime | None, seconds: Any = None) -> str:
-    return timezone.localtime(moment).strftime("%H:%M:%S" if seconds else "%H:%M") if moment else ""
-
-
-@register.filter
-def moment(at: datetime | None) -> str:
-    """Today: the time. Another day: the day, and the time."""
-    if at is None:
-        return ""
-    local = timezone.localtime(at)
-    if local.date() == timezone.localdate():
-        return local.strftime("%H:%M")
-    return f"{date_format(local, pgettext('short day (Django date format)', 'j M'))} {local:%H:%M}"
 
 
 @register.filter
@@ -75,16 +44,6 @@ def full_day(at: datetime) -> str:
 def whole(number: int | float | None) -> str:
     """1604 -> "1,604" as the reader's language writes it; None is a dash, never a zero."""
     return "–" if number is None else number_format(number, use_l10n=True, force_grouping=True)
-
-
-@register.filter
-def phone(e164: str) -> str:
-    """In groups, as one reads it aloud; what is no number stays as it was written."""
-    try:
-        number = phonenumbers.parse(e164, None)
-    except phonenumbers.NumberParseException:
-        return e164
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 
 @register.filter

@@ -108,4 +108,4 @@ def test_signal_sent_to_make_alone_stops_what_it_runs(tmp_path, number):
         make.send_signal(number)
 
         eventually(lambda: not any(processes.alive(pid) for pid in running.values()))
-        make.wait(60)
+        assert make.wait(60) != 0

@@ -40,6 +40,10 @@ def test_keys_do_not_share(db):
     limit("search:oksana", 1, NOON)
     limit("search:petro", 1, NOON)
 
+    assert RateMark.objects.count() == 2
+    with pytest.raises(TooMany):
+        limit("search:petro", 1, NOON)
+
 
 def test_the_key_is_not_readable_in_the_database(db):
     limit("call:+380441234567", 5, NOON)

@@ -278,6 +278,8 @@ class TestTwo:
             await other.execute("UPDATE switchboard_fence SET number = number + 1")
 
         await asyncio.wait_for(staffed.stepped_down.wait(), 5)
+        with pytest.raises(Unavailable):
+            await staffed.submit(call(PETRO))
 
     async def test_our_lock_is_gone_and_another_has_it(self, staffed, switchboards, dsn):
         standby = switchboards(holder="standby")

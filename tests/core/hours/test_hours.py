@@ -279,4 +279,4 @@ def test_any_json_is_a_week_or_refused(value):
 @given(st.text(max_size=60))
 def test_any_text_is_a_day_or_refused(text):
     with suppress(BadHours):
-        read_day(text)
+        assert all(start < end for start, end in read_day(text))

@@ -273,11 +273,21 @@ def test_text_talk(page, show, clinic):
     said = {"contact": str(contact.pk), "id": "t9", "at": 0, "by": "patient", "text": "Дякую!"}
     line.events = f"id: t-9\nevent: text\ndata: {json.dumps(said)}\n\n"
     expect(page.locator("#chat-lines").get_by_text("Дякую!")).to_be_visible()
+    page.get_by_role("button", name="Write the greeting").click()
+    expect(page.locator("#chat-text")).to_be_focused()
+    greeting = page.locator("#chat-greet").get_attribute("data-text")
+    assert greeting
+    assert "Марічка" in greeting
+    expect(page.locator("#chat-text")).to_have_value(greeting)
+    page.keyboard.press("Enter")
+    expect(page.locator("#chat-text")).to_have_value("")
+    heard(page, action="text", text=greeting)
     looks_right(page)
 
 
 def test_video_talk(page, show, clinic):
     show("ready", in_hand(clinic.call(channel="video"), "talking", talk=1), wait_for="#remote-video")
+    expect(page.locator("#film-none")).to_have_text("No picture yet")
     looks_right(page)
 
 

@@ -135,6 +135,7 @@ def test_a_key_as_the_second_step(page, looked_at, posting, district):
     looked_at("second-step")
     page.get_by_role("button", name="Use a key").click()
     page.wait_for_url("**/admin/")
+    assert page.request.get("/admin/").ok
 
 
 def test_an_app_is_set_up_and_its_codes_are_shown_once(page, looked_at, posting, district):
@@ -185,6 +186,7 @@ def test_choosing_where_to_work_by_keyboard(page, looked_at, posting, district, 
 
     page.wait_for_url("**/accounts/posting/**")
     looked_at("posting")
+    expect(page.locator(".door__choice")).to_have_count(2)
     page.locator(".door__choice").first.focus()
     page.keyboard.press("Enter")
     page.wait_for_url("**/admin/")
@@ -194,8 +196,10 @@ def test_refusals_and_a_new_password(page, looked_at, person, posting, district)
     posting("oksana", district.centre)
     sign_in(page, "oksana")
     page.goto("/accounts/password/change/")
+    expect(page.locator("[type=password]")).to_have_count(3)
     looked_at("password")
-    page.goto("/no/such/page/")
+    assert page.goto("/no/such/page/").status == 404
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
     looked_at("not-found")
 
 

@@ -570,6 +570,12 @@ def alerts_open(reader: Reader) -> list[UnwellAlert]:
     return list(rows.select_related("site", "raised_by", "seen_by").order_by("raised_at"))
 
 
+def dangers_open(reader: Reader) -> list[ContactSummary]:
+    """Talks going on now in which somebody's life is in danger, the oldest first."""
+    rows = seen(reader).filter(emergency=True, phase__in=("talking", "held"))
+    return list(rows.select_related("contact__line", "agent").order_by("started_at"))
+
+
 def _day(zone: str, now: datetime) -> tuple[datetime, datetime]:
     midnight = now.astimezone(ZoneInfo(zone)).replace(hour=0, minute=0, second=0, microsecond=0)
     return midnight, midnight + timedelta(days=1)

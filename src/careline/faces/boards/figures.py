@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from careline.base.accounts.rights import Reader
 from careline.care.contacts.models import AgentInterval
 from careline.care.contacts.projections import journal
-from careline.care.contacts.queries import ToRecover, alerts_open, recovery_list
+from careline.care.contacts.queries import ToRecover, alerts_open, dangers_open, recovery_list
 from careline.care.directory.models import Notice, PhoneLine, Queue
 from careline.care.directory.queries import lines, notices_now, queues
 from careline.faces.boards.charts import Drawing, Quarter, draw, level_x, quarter_of
@@ -348,7 +348,7 @@ class Alert:
 
 def alerts(place: Reader, rows: list[QueueRow], its_lines: list[PhoneLine], notices: list[Notice]) -> list[Alert]:
     """What is wrong now, the gravest first."""
-    found = [*_unwell(place), *(alert for row in rows for alert in _of_queue(row))]
+    found = [*_dangers(place), *_unwell(place), *(alert for row in rows for alert in _of_queue(row))]
     found += [Alert(WARN, _("Line closed: %(line)s") % {"line": line.name}, "") for line in its_lines if line.closed]
     found += [
         Alert(WARN, _("Emergency announcement"), str(notice), since=notice.valid_from)
@@ -356,6 +356,19 @@ def alerts(place: Reader, rows: list[QueueRow], its_lines: list[PhoneLine], noti
         if notice.kind == Notice.Kind.EMERGENCY
     ]
     return sorted(found, key=lambda alert: alert.state != BAD)
+
+
+def _dangers(place: Reader) -> list[Alert]:
+    return [
+        Alert(
+            BAD,
+            _("Danger to life"),
+            row.contact.line.name if row.contact.line else "",
+            short_name(row.agent) if row.agent else "",
+            row.answered_at,
+        )
+        for row in dangers_open(place)
+    ]
 
 
 def _unwell(place: Reader) -> list[Alert]:

@@ -7,6 +7,7 @@
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 8000;
 const SILENCE_MS = 40_000; // the server says something every 15 s
+const ANSWER_MS = 15_000; // a server that has taken the request and then says nothing: it was killed, or is starting
 
 export function newKey() {
   if (crypto.randomUUID) return crypto.randomUUID();
@@ -116,7 +117,8 @@ export class Live {
   };
 
   #checkSilence() {
-    if (this.state === "open" && performance.now() - this.#heardAt > SILENCE_MS) this.#abort?.abort();
+    const patience = { open: SILENCE_MS, connecting: ANSWER_MS }[this.state];
+    if (patience && performance.now() - this.#heardAt > patience) this.#abort?.abort();
   }
 
   #say(state, detail) {
@@ -151,6 +153,7 @@ export class Live {
 
   async #read() {
     this.#abort = new AbortController();
+    this.#heardAt = performance.now();
     const headers = { Accept: "text/event-stream" };
     if (this.#lastId) headers["Last-Event-ID"] = this.#lastId;
     const answer = await fetch(this.#url, {

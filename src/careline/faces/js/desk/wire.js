@@ -50,6 +50,9 @@ export class Wire {
   close() {
     this.#live?.close();
     this.#live = null;
+    clearTimeout(this.#awayTimer); // who has hung up misses nothing
+    this.#awayTimer = 0;
+    this.#tell.onAway(false);
     for (const contact of [...this.#talks.keys()]) this.#drop(contact);
     this.#releaseMicrophone();
   }

@@ -50,7 +50,10 @@ const wire = new Wire({
     showUnwell(alert);
     tell("unwell", alert);
   },
-  onAway: (away) => showAway(away),
+  onAway: (lost) => {
+    away.line = lost;
+    showAway();
+  },
   onSignedOut: () => showSignedOut(true),
   onRefused: (refusal) => showRefusal(refusal.message),
   onMicrophone: (found) => showRefusal(texts.mic[found]),
@@ -437,7 +440,8 @@ document.addEventListener("change", (event) => {
   for (const name of ["topic", "outcome"]) {
     if (event.target.id === `${name}-more` && event.target.value)
       document.querySelectorAll(`#dock input[name=${name}]`).forEach((chip) => (chip.checked = false));
-    if (event.target.name === name) $(`${name}-more`).value = "";
+    const list = $(`${name}-more`); // no list where all topics are chips
+    if (list && event.target.name === name) list.value = "";
   }
 });
 
@@ -511,9 +515,19 @@ function refresh(what) {
   }
 }
 
-// A part that has left the screen swallows its answer, and what the answer carries for elsewhere.
+// A part that leaves the screen takes back what it has asked for: its answer would have nowhere to go, and neither would
+// what the answer carries for elsewhere. What it has sent goes on.
+const asked = new WeakMap();
+
+document.addEventListener("htmx:beforeSend", ({ detail: { elt, xhr } }) => asked.set(elt, xhr));
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-  if (!document.contains(detail.requestConfig.elt)) detail.shouldSwap = false;
+  if (detail.target !== stage || !detail.shouldSwap) return;
+  for (const part of stage.querySelectorAll("[hx-get].htmx-request")) {
+    const request = asked.get(part);
+    if (!request) continue;
+    request.onload = request.onabort = null; // taken back on purpose: nothing to complain of
+    request.abort();
+  }
 });
 
 document.addEventListener("htmx:afterSettle", () => {
@@ -535,7 +549,18 @@ document.addEventListener("htmx:responseError", (event) => {
   if (event.detail.xhr.status === 401) showSignedOut(true);
 });
 
-document.addEventListener("htmx:sendError", () => showAway(true));
+// A part that could not be fetched is asked for again; what comes through proves that the way is open.
+document.addEventListener("htmx:sendError", () => {
+  away.page = true;
+  showAway();
+  setTimeout(() => refresh(["queues", "agents", "contacts", "notices"]), 2000);
+});
+
+document.addEventListener("htmx:afterRequest", ({ detail: { successful } }) => {
+  if (!successful || !away.page) return;
+  away.page = false;
+  showAway();
+});
 
 // Said by the server once the outcome is on the ledger; the phone may have heard of it before or after.
 document.addEventListener("careline:recorded", ({ detail: { contact } }) => {
@@ -548,11 +573,14 @@ document.addEventListener("careline:recorded", ({ detail: { contact } }) => {
 
 // --- strips: what is wrong, in words, until it is right --------------------------------------------------------
 
-function showAway(away) {
+const away = { line: false, page: false }; // the event stream; what the screen is made of
+
+function showAway() {
   const strip = $("strip-away");
-  if (strip.hidden === !away) return;
-  strip.hidden = !away;
-  $("away-since").dataset.since = away ? clock.now() : "";
+  const lost = away.line || away.page;
+  if (strip.hidden === !lost) return;
+  strip.hidden = !lost;
+  $("away-since").dataset.since = lost ? clock.now() : "";
 }
 
 function showSignedOut(out) {

@@ -4,7 +4,7 @@ const FILES = [{% for file in files %}"{{ file|escapejs }}", {% endfor %}];
 const KEPT = "hall-1";
 
 self.addEventListener("install", (event) => {
-  event.waitUntil(caches.open(KEPT).then((kept) => kept.addAll(FILES)).then(() => self.skipWaiting()));
+  event.waitUntil(keepAll().then(() => self.skipWaiting()));
 });
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
 self.addEventListener("fetch", (event) => {
@@ -12,6 +12,14 @@ self.addEventListener("fetch", (event) => {
   if (event.request.method !== "GET" || (pathname !== PAGE && !FILES.includes(pathname))) return;
   event.respondWith(freshElseKept(event.request, pathname));
 });
+
+// The page too: this worker is not asked for the one that brought it, and the network may be gone before the second.
+async function keepAll() {
+  const kept = await caches.open(KEPT);
+  await kept.addAll(FILES);
+  const page = await fetch(PAGE);
+  if (page.ok && !page.redirected) await kept.put(PAGE, page);
+}
 
 async function freshElseKept(request, pathname) {
   const kept = await caches.open(KEPT);

@@ -120,7 +120,7 @@ async def play(dsn: str, lines: list[Any], operators: list[Any], topics: list[An
     for rules in await asyncio.to_thread(all_queue_rules):
         await board.submit(m.QueueSet(rules))
     for posting in operators[:40]:
-        await board.submit(m.AgentSignedIn(await asyncio.to_thread(agent_profile, posting.user, posting)))
+        await board.submit(m.AgentSignedIn(await asyncio.to_thread(agent_profile, posting)))
         await board.submit(m.AgentReady(str(posting.user_id)))
     done: list[str] = []
     for number in range(PLAYED):

@@ -110,7 +110,7 @@ async def test_the_directory_changes_and_the_router_follows(time):
     await board.start()
     try:
         assert board.router.queue(str(queue.pk)).rules.open
-        profile = await orm(lambda: agent_profile(posting.user, posting))
+        profile = await orm(lambda: agent_profile(posting))
         await board.submit(AgentSignedIn(profile))
         await board.submit(AgentReady(profile.id))
 

@@ -6,9 +6,8 @@ from uuid import UUID
 
 from django.db import connections
 
-from careline.base.accounts.models import User
-from careline.base.accounts.rights import postings_now
-from careline.care.directory.profiles import agent_profile, all_queue_rules
+from careline.base.accounts.rights import postings_now_of
+from careline.care.directory.profiles import agent_profiles, all_queue_rules
 from careline.core.acd.model import AgentProfile, AgentSignedIn, Event, Presence, QueueSet
 from careline.core.acd.router import Router
 
@@ -34,14 +33,14 @@ def _queues(router: Router) -> list[Event]:
 
 
 def _agents(router: Router) -> list[Event]:
+    """The profile of the posting they signed in with: the same site, and the most queues in common. A centre's two
+    thousand agents cost as many queries as one: whoever takes over after a crash must not be kept by this."""
     working = {a.id: a.profile for a in router.agents() if a.presence != Presence.OFFLINE}
-    users = User.objects.filter(pk__in=[UUID(each) for each in working])
-    fresh = [profile for user in users if (profile := _profile_now(user, working[str(user.pk)]))]
-    return [AgentSignedIn(profile) for profile in fresh if profile != working[profile.id]]
-
-
-def _profile_now(user: User, known: AgentProfile) -> AgentProfile | None:
-    """The profile of the posting they signed in with: the same site, and the most queues in common."""
-    postings = [p for p in postings_now(user) if str(p.site_id or "") == known.site]
-    profiles = [agent_profile(user, posting) for posting in postings]
-    return max(profiles, key=lambda p: len(p.queues & known.queues), default=None)
+    postings = postings_now_of(UUID(each) for each in working)
+    postings = [p for p in postings if str(p.site_id or "") == working[str(p.user_id)].site]
+    fresh: dict[str, AgentProfile] = {}
+    for profile in agent_profiles(postings):
+        known, best = working[profile.id].queues, fresh.get(profile.id)
+        if best is None or len(profile.queues & known) > len(best.queues & known):
+            fresh[profile.id] = profile
+    return [AgentSignedIn(profile) for profile in fresh.values() if profile != working[profile.id]]

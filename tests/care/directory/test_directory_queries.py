@@ -9,7 +9,7 @@ from careline.base.accounts.rights import reader_for
 from careline.base.organisations.models import Organisation, Site
 from careline.care.directory.errors import LineUnknown
 from careline.care.directory.models import HoursException, Notice, OperatorSettings, PhoneLine, Queue, Topic
-from careline.care.directory.profiles import agent_profile, all_queue_rules, queue_rules
+from careline.care.directory.profiles import agent_profile, agent_profiles, all_queue_rules, queue_rules
 from careline.care.directory.queries import (
     greeting,
     is_open,
@@ -220,7 +220,7 @@ def test_all_rules_take_one_query_whatever_the_number_of_queues(district, city, 
 
 def test_operator_serves_the_chosen_queues_with_languages_and_capacity(district):
     posting = Posting.objects.get(user__username="district.operator")
-    profile = agent_profile(posting.user, posting)
+    profile = agent_profile(posting)
     ids = {str(queue.id) for queue in Queue.objects.filter(code__in=["registry", "urgent"])}
     assert profile.queues == ids
     assert profile.skills == {"lang:uk": 5, "lang:ru": 4, "lang:pl": 2}
@@ -230,7 +230,7 @@ def test_operator_serves_the_chosen_queues_with_languages_and_capacity(district)
 def test_without_a_choice_the_posting_decides(city):
     posting = Posting.objects.get(user__username="city.registrar")
     OperatorSettings.objects.all().delete()
-    profile = agent_profile(posting.user, posting)
+    profile = agent_profile(posting)
     assert profile.queues == {str(q.id) for q in Queue.objects.filter(organisation__code="city-rechnaya")}
 
 
@@ -238,17 +238,25 @@ def test_chosen_queue_of_another_organisation_gives_nothing(district, city):
     posting = Posting.objects.get(user__username="district.operator")
     own = OperatorSettings.objects.get(user=posting.user)
     own.queues.set(Queue.objects.filter(code="zarya"))
-    profile = agent_profile(posting.user, posting)
+    profile = agent_profile(posting)
     assert str(Queue.objects.get(code="zarya").id) not in profile.queues
 
 
 def test_person_without_a_recorded_language_speaks_the_networks_first(district):
     user = User.objects.create(username="newcomer")
     posting = Posting.objects.create(user=user, organisation=district, role=Role.OPERATOR, valid_from=date(2020, 1, 1))
-    assert agent_profile(user, posting).skills == {"lang:uk": 3}
+    assert agent_profile(posting).skills == {"lang:uk": 3}
 
 
 def test_site_posting_is_the_agents_site(district):
     posting = Posting.objects.get(user__username="district.registrar")
-    assert agent_profile(posting.user, posting).site == str(posting.site_id)
+    assert agent_profile(posting).site == str(posting.site_id)
     assert reader_for(posting).site_id == posting.site_id
+
+
+def test_profiles_of_a_whole_centre_cost_as_many_queries_as_one(district, city, django_assert_num_queries):
+    postings = list(Posting.objects.select_related("organisation", "user"))
+    assert len(postings) > 5
+    with django_assert_num_queries(4):
+        together = agent_profiles(postings)
+    assert together == [agent_profile(posting) for posting in postings]

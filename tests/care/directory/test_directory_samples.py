@@ -14,7 +14,7 @@ from careline.base.accounts.models import Posting, Role, User
 from careline.base.organisations.models import Organisation, Settlement, Site
 from careline.care.directory import samples
 from careline.care.directory.models import HoursException, Notice, OperatorSettings, PhoneLine, Queue, StaffSkill, Topic
-from careline.care.directory.profiles import agent_profile, all_queue_rules
+from careline.care.directory.profiles import agent_profiles, all_queue_rules
 from careline.care.directory.queries import is_open
 from careline.care.directory.samples.load import load, open_for_demonstration
 
@@ -109,7 +109,7 @@ def queue_overflows(queue_id: str) -> bool:
 def test_somebody_answers_every_queue_in_the_networks_language(db, code):
     root = load(code).root
     takers = Posting.objects.filter(role__in=[Role.OPERATOR, Role.REGISTRAR, Role.DOCTOR])
-    profiles = [agent_profile(p.user, p) for p in takers.select_related("user", "organisation")]
+    profiles = agent_profiles(list(takers.select_related("user", "organisation")))
     for queue in Queue.objects.all():
         speakers = [
             p for p in profiles if str(queue.id) in p.queues and p.skills.get(f"lang:{root.languages[0]}", 0) >= 3

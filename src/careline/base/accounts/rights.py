@@ -5,6 +5,7 @@ Every query of the house takes a `Reader` and narrows its rows with `covered`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
@@ -84,9 +85,15 @@ def reader_for(posting: Posting) -> Reader:
 
 def postings_now(user: User) -> list[Posting]:
     """The postings the person may choose from today (each by its own calendar), broadest first."""
+    return postings_now_of([user.pk])
+
+
+def postings_now_of(users: Iterable[UUID]) -> list[Posting]:
+    """The same of many people, in one query: by person, each broadest first."""
     now = timezone.now()
-    rows = Posting.objects.filter(user=user, organisation__active=True).select_related("organisation", "site", "user")
-    return [p for p in rows.order_by("organisation__path", "site__name", "role", "pk") if _holds(p, now)]
+    rows = Posting.objects.filter(user__in=list(users), organisation__active=True)
+    rows = rows.select_related("organisation", "site", "user")
+    return [p for p in rows.order_by("user", "organisation__path", "site__name", "role", "pk") if _holds(p, now)]
 
 
 def reader_of(request: HttpRequest) -> Reader:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Container, Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
 
-from careline.base.accounts.models import Posting, User
-from careline.base.accounts.rights import covered, reader_for
+from careline.base.accounts.models import Posting
 from careline.care.directory.models import OperatorSettings, Queue, StaffSkill
 from careline.core.acd.model import AgentProfile, Channel, Overflow, QueueId, QueueRules, Relax, Selection
 
@@ -41,38 +43,59 @@ def all_queue_rules() -> list[QueueRules]:
     return [queue_rules(row, codes) for row in rows]
 
 
-def agent_profile(user: User, posting: Posting) -> AgentProfile:
-    """The person as the router sees them in this posting.
+def agent_profile(posting: Posting) -> AgentProfile:
+    """The person as the router sees them in this posting."""
+    return agent_profiles([posting])[0]
+
+
+def agent_profiles(postings: Sequence[Posting]) -> list[AgentProfile]:
+    """People as the router sees them in these postings, in their order. Four queries whatever their number.
 
     Queues: those chosen in their operator settings as far as they belong to the posting's organisation or below it,
     else all the posting covers (at one site: its own and the shared ones). Without a recorded language they are taken
     to speak the organisation's first one.
     """
-    own = OperatorSettings.objects.filter(user=user).first() or OperatorSettings()
-    return AgentProfile(
-        id=str(user.id),
-        queues=frozenset(_queues(user, posting)),
-        skills=_skills(user, posting),
-        capacity={Channel.VOICE: own.voice_capacity, Channel.VIDEO: 1, Channel.TEXT: own.text_capacity},
-        site=str(posting.site_id or ""),
-    )
+    users = {posting.user_id for posting in postings}
+    settings = {own.user_id: own for own in OperatorSettings.objects.filter(user__in=users)}
+    chosen = defaultdict(set)
+    for user, queue in OperatorSettings.objects.filter(user__in=users, queues__isnull=False).values_list(
+        "user", "queues"
+    ):
+        chosen[user].add(queue)
+    skills = defaultdict(list)
+    held = StaffSkill.objects.filter(user__in=users)
+    for user, *skill in held.values_list("user", "skill__code", "proficiency", "skill__organisation__path"):
+        skills[user].append(skill)
+    queues = list(Queue.objects.values_list("id", "organisation__path", "site_id"))
+    profiles = []
+    for posting in postings:
+        own = settings.get(posting.user_id) or OperatorSettings()
+        profiles.append(
+            AgentProfile(
+                id=str(posting.user_id),
+                queues=_queues(posting, queues, chosen[posting.user_id]),
+                skills=_skills(posting, skills[posting.user_id]),
+                capacity={Channel.VOICE: own.voice_capacity, Channel.VIDEO: 1, Channel.TEXT: own.text_capacity},
+                site=str(posting.site_id or ""),
+            )
+        )
+    return profiles
 
 
-def _queues(user: User, posting: Posting) -> list[QueueId]:
-    chosen = Queue.objects.filter(
-        operatorsettings__user=user, organisation__path__startswith=posting.organisation.path
-    ).values_list("id", flat=True)
-    if ids := list(chosen):
-        return [str(each) for each in ids]
-    rows = covered(reader_for(posting), Queue.objects.all(), shared=True)
-    return [str(each) for each in rows.values_list("id", flat=True)]
+def _queues(
+    posting: Posting, all_queues: Iterable[tuple[UUID, str, UUID | None]], chosen: Container[UUID]
+) -> frozenset[QueueId]:
+    below = [(id, site) for id, path, site in all_queues if path.startswith(posting.organisation.path)]
+    if own := frozenset(str(id) for id, _site in below if id in chosen):
+        return own
+    return frozenset(str(id) for id, site in below if posting.site_id is None or site in {None, posting.site_id})
 
 
-def _skills(user: User, posting: Posting) -> dict[str, int]:
-    rows = StaffSkill.objects.filter(user=user, skill__organisation__path__startswith=_root(posting))
+def _skills(posting: Posting, held: Iterable[Sequence[Any]]) -> dict[str, int]:
     skills: dict[str, int] = {}
-    for code, proficiency in rows.values_list("skill__code", "proficiency"):
-        skills[code] = max(proficiency, skills.get(code, 0))
+    for code, proficiency, path in held:
+        if path.startswith(_root(posting)):
+            skills[code] = max(proficiency, skills.get(code, 0))
     languages = posting.organisation.languages
     if languages and not any(code.startswith("lang:") for code in skills):
         skills[f"lang:{languages[0]}"] = 3

@@ -103,7 +103,7 @@ def _read_again(badge: Badge) -> Badge | None:
 def profile_of(reader: Reader) -> AgentProfile:
     """The person in the router's words. Reads the database."""
     posting = Posting.objects.select_related("organisation", "user").get(id=reader.posting_id)
-    return agent_profile(posting.user, posting)
+    return agent_profile(posting)
 
 
 def first_names(agents: Iterable[str]) -> dict[str, str]:

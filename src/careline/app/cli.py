@@ -12,6 +12,7 @@ OWN = {
     "demo": ("careline.app.serve", "everything on one address, with sample networks"),
     "serve": ("careline.app.serve", "everything on one address"),
     "live": ("careline.app.live", "the switchboard and what browsers hear of it"),
+    "demo-traffic": ("careline.app.traffic.process", "the simulated people of the demo"),
     "backup": ("careline.app.backup", "write the database and the files into one file"),
     "restore": ("careline.app.backup", "read such a file back"),
     "upgrade-database": ("careline.app.backup", "move our own database to a newer PostgreSQL"),

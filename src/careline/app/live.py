@@ -81,11 +81,12 @@ async def serve(host: str, port: int, *, sockets: list[socket.socket] | None = N
     told_to_stop = asyncio.Event()
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(each, told_to_stop.set)
-    serving = asyncio.create_task(_answer(server, host, port, sockets), name="http")
+    bound = asyncio.Event()
+    serving = asyncio.create_task(_answer(server, host, port, sockets, bound), name="http")
     waits = [serving, asyncio.create_task(told_to_stop.wait())]
     code = 0
     try:
-        activating = asyncio.create_task(_take_over(switchboard, live, projector))
+        activating = asyncio.create_task(_take_over(switchboard, live, projector, bound))
         done, _ = await asyncio.wait([*waits, activating], return_when=asyncio.FIRST_COMPLETED)
         if activating in done:
             await activating
@@ -111,7 +112,9 @@ async def serve(host: str, port: int, *, sockets: list[socket.socket] | None = N
     return code
 
 
-async def _answer(server: Server, host: str, port: int, sockets: list[socket.socket] | None) -> None:
+async def _answer(
+    server: Server, host: str, port: int, sockets: list[socket.socket] | None, bound: asyncio.Event
+) -> None:
     """Serve as soon as the address is free. A standby at the active one's address has loaded everything and waits."""
     waits = False
     while not sockets:
@@ -124,10 +127,13 @@ async def _answer(server: Server, host: str, port: int, sockets: list[socket.soc
                 log.info("waits_for_address", host=host, port=port)
                 waits = True
             await asyncio.sleep(DOOR_S)
+    bound.set()
     await server.serve(sockets)
 
 
-async def _take_over(switchboard: Any, live: Any, projector: Any) -> None:
+async def _take_over(switchboard: Any, live: Any, projector: Any, bound: asyncio.Event) -> None:
+    """First the address, then the lock: of two at one address that start together, one has both and none has half."""
+    await bound.wait()
     gc.freeze()  # a standby has loaded everything by now: none of it is garbage
     await switchboard.start()
     await live.start()

@@ -108,13 +108,7 @@ def main(arguments: list[str] | None = None) -> None:
         if (took_s := time.monotonic() - began) > 3:
             say(f"... {took_s:.0f} s")
     if chosen.report:
-        chosen.report.write_text(json.dumps({"commands": commands(), "sign_ins": sign_ins() if chosen.demo else []}))
-
-
-def commands() -> list[str]:
-    from django.core.management import get_commands
-
-    return [name for name, app in get_commands().items() if str(app).startswith("careline.")]
+        chosen.report.write_text(json.dumps({"sign_ins": sign_ins() if chosen.demo else []}))
 
 
 if __name__ == "__main__":

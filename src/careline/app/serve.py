@@ -29,6 +29,7 @@ from careline.app.parent import parent_stopping
 from careline.app.places import PACKAGE, Home, default_home, private_write
 from careline.app.postgres import Cluster
 from careline.app.supervisor import Command, Database, Signals, Supervisor, end_leftovers
+from careline.app.traffic import process as traffic
 
 log = structlog.get_logger("careline.serve")
 
@@ -71,7 +72,7 @@ class Service:
         report = self._prepared(environment)
         if report is None:
             return
-        for child in self._children(environment, report["commands"]):
+        for child in self._children(environment):
             supervisor.add(child)
         supervisor.wait_all_ready(READY_S)
         if self.signals.stop_asked():
@@ -180,23 +181,23 @@ class Service:
             raise PreparingFailed
         return True
 
-    def _children(self, environment: dict[str, str], commands: list[str]) -> Iterator[Command]:
+    def _children(self, environment: dict[str, str]) -> Iterator[Command]:
         at = self.addresses
         yield self._child(
             "web", web_command(at.web, environment["CARELINE_WEB_WORKERS"]), environment, lambda: front.healthy(at.web)
         )
         yield self._child("live", careline("live"), environment, lambda: front.answers(at.live))
-        if self.demo and "demo_traffic" in commands:
-            yield self._child("demo-traffic", careline("demo-traffic"), environment)
         private_write(self.home.run / "Caddyfile", front.caddyfile(at, self.home.root / "caddy"))
         caddy = [front.caddy(), "run", "--adapter", "caddyfile", "--config", str(self.home.run / "Caddyfile")]
         yield self._child("front", caddy, environment, lambda: front.answers(at.port))
 
     def _late_children(self, environment: dict[str, str]) -> Iterator[Command]:
         """What nobody waits for, started once Careline answers: a second live process, loaded and ready, which takes
-        over within a second; the worker of background jobs."""
+        over within a second; the worker of background jobs; a demo's simulated people."""
         yield self._child("live-standby", careline("live"), environment)
         yield self._child("jobs", careline("procrastinate", "worker", "--delete-jobs", "successful"), environment)
+        if traffic.wanted(environment, self.demo):
+            yield self._child("demo-traffic", careline("demo-traffic"), environment)
 
     def _child(
         self, name: str, command: list[str], environment: dict[str, str], ready: Callable[[], bool] = lambda: True

@@ -111,18 +111,22 @@ def _begin(
         place=place.strip()[:120],
         token_hash=token_hash,
     )
-    data = {
-        "organisation": str(organisation.pk),
-        "site": site_id and str(site_id),
-        "line": line and str(line.pk),
-        "channel": channel,
-        "direction": contact.direction,
-        "language": language,
-        "topic": _id(topic),
-        "simulated": simulated,
-    }
-    _write(contact, "ContactStarted", at, data, key)
+    _write(contact, "ContactStarted", at, begun(contact, topic.pk if topic else None), key)
     return contact
+
+
+def begun(contact: Contact, topic_id: UUID | None) -> dict[str, Any]:
+    """What the ledger says of a contact that begins."""
+    return {
+        "organisation": str(contact.organisation_id),
+        "site": contact.site_id and str(contact.site_id),
+        "line": contact.line_id and str(contact.line_id),
+        "channel": contact.channel,
+        "direction": contact.direction,
+        "language": contact.language,
+        "topic": topic_id and str(topic_id),
+        "simulated": contact.simulated,
+    }
 
 
 def _write(contact: Contact, kind: str, at: datetime, data: Mapping[str, Any], key: str | None = None) -> None:

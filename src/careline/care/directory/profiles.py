@@ -7,9 +7,14 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+
 from careline.base.accounts.models import Posting
 from careline.care.directory.models import OperatorSettings, Queue, StaffSkill
 from careline.core.acd.model import AgentProfile, Channel, Overflow, QueueId, QueueRules, Relax, Selection
+
+# In the demo, what a real caller hard needs and a simulated colleague lacks. Nowhere else does anybody ask for it.
+PERSON = "demo:person"
 
 Codes = Mapping[tuple[str, str], Queue]  # (path of the organisation, code of the queue)
 
@@ -56,7 +61,7 @@ def agent_profiles(postings: Sequence[Posting]) -> list[AgentProfile]:
     to speak the organisation's first one.
     """
     users = {posting.user_id for posting in postings}
-    settings = {own.user_id: own for own in OperatorSettings.objects.filter(user__in=users)}
+    capacities = {own.user_id: own for own in OperatorSettings.objects.filter(user__in=users)}
     chosen = defaultdict(set)
     for user, queue in OperatorSettings.objects.filter(user__in=users, queues__isnull=False).values_list(
         "user", "queues"
@@ -69,7 +74,7 @@ def agent_profiles(postings: Sequence[Posting]) -> list[AgentProfile]:
     queues = list(Queue.objects.values_list("id", "organisation__path", "site_id"))
     profiles = []
     for posting in postings:
-        own = settings.get(posting.user_id) or OperatorSettings()
+        own = capacities.get(posting.user_id) or OperatorSettings()
         profiles.append(
             AgentProfile(
                 id=str(posting.user_id),
@@ -99,6 +104,8 @@ def _skills(posting: Posting, held: Iterable[Sequence[Any]]) -> dict[str, int]:
     languages = posting.organisation.languages
     if languages and not any(code.startswith("lang:") for code in skills):
         skills[f"lang:{languages[0]}"] = 3
+    if settings.DEMO and not posting.user.simulated:
+        skills[PERSON] = 1
     return skills
 
 

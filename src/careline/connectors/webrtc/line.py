@@ -75,13 +75,18 @@ class Line:
             wait = min(wait * 2, LONGEST_WAIT_S)
 
     def listen(self, path: str, hear: Hear) -> None:
-        """Start hearing; it goes on, whatever happens to the server, until `close`."""
+        """Start hearing; it goes on, whatever happens to the server, until `close` or until we are refused."""
         self._listening = asyncio.create_task(self._listen(path, hear))
+
+    @property
+    def over(self) -> bool:
+        """Nothing is heard any more: we were refused (the session has ended, the call is gone), or have closed."""
+        return self._listening is not None and self._listening.done()
 
     async def close(self) -> None:
         if self._listening:
             self._listening.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
+            with contextlib.suppress(asyncio.CancelledError, Refused):
                 await self._listening
         await self.http.aclose()
 

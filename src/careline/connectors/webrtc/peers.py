@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -33,7 +34,7 @@ class Talk:
         self.session = ""
         self.connected = asyncio.Event()
         self.sessions = 0
-        self._clip, self._every, self._pause_s = clip, every, pause_s
+        self.new_voice: Callable[[], Voice] = lambda: Voice(clip, every=every, pause_s=pause_s)  # for each session
         self._send = send
         self._pc: RTCPeerConnection | None = None
 
@@ -56,7 +57,7 @@ class Talk:
         self.session = session
         self.sessions += 1
         pc = self._pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self.voice = Voice(self._clip, every=self._every, pause_s=self._pause_s)
+        self.voice = self.new_voice()
 
         @pc.on("track")
         def hear(track: Any) -> None:
@@ -119,6 +120,7 @@ class DeskTalk(Talk):
     def __init__(self, clip: Clip, send: SendSignal, *, every: int = 1, pause_s: float = 0.0) -> None:
         super().__init__(clip, send, every=every, pause_s=pause_s)
         self._next: asyncio.TimerHandle | None = None
+        self._acting: asyncio.Task[None] | None = None
         self._give_up_s = GIVE_UP_S
 
     async def hello(self) -> None:
@@ -137,6 +139,8 @@ class DeskTalk(Talk):
     async def close(self) -> None:
         if self._next:
             self._next.cancel()
+        if self._acting and self._acting is not asyncio.current_task():
+            self._acting.cancel()
         await super().close()
 
     async def hear(self, data: dict[str, Any]) -> None:
@@ -162,14 +166,14 @@ class DeskTalk(Talk):
     def _then(self, seconds: float, act: Callable[[], Coroutine[Any, Any, None]]) -> None:
         def begin() -> None:
             if not self.connected.is_set():
-                self._task = asyncio.ensure_future(act())
+                self._acting = asyncio.ensure_future(act())
 
         if self._next:
             self._next.cancel()
         self._next = asyncio.get_running_loop().call_later(seconds, begin)
 
 
-class Peer:
+class Peer(ABC):
     """What a caller and an operator have in common: a line, its events one after the other, and their watchers."""
 
     def __init__(self, line: Line) -> None:
@@ -189,8 +193,14 @@ class Peer:
             async with self._news:
                 self._news.notify_all()
 
+    @abstractmethod
     async def heard(self, event: str, data: dict[str, Any]) -> None:
-        raise NotImplementedError
+        """One event of the stream, as docs/reference/live.md names them."""
+
+    @property
+    def over(self) -> bool:
+        """Nothing more will happen here: the server has refused us, or hearing its events has failed."""
+        return self.line.over or (self._task is not None and self._task.done())
 
     async def until(self, fits: Callable[[], bool], timeout_s: float = 30.0) -> None:
         """Until `fits` holds after some event. Raises TimeoutError."""
@@ -198,11 +208,16 @@ class Peer:
             await self._news.wait_for(fits)
 
     async def close(self) -> None:
+        await self._stop_hearing()
         await self.line.close()
-        if self._task:
-            self._task.cancel()
+
+    async def _stop_hearing(self) -> None:
+        """First of all, so that nothing begins anew while it is being closed."""
+        task, self._task = self._task, None
+        if task:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+                await task
 
 
 class Caller(Peer):
@@ -236,6 +251,8 @@ class Caller(Peer):
     async def heard(self, event: str, data: dict[str, Any]) -> None:
         if event == "state":
             self.state = data
+            if self.talk.voice:
+                self.talk.voice.speaking = self.phase != "held"
             if self.phase == "ended":
                 await self.talk.close()
         elif event == "signal":
@@ -244,6 +261,7 @@ class Caller(Peer):
             self.texts.append(data)
 
     async def close(self) -> None:
+        await self._stop_hearing()
         await self.talk.close()
         await super().close()
 
@@ -291,6 +309,9 @@ class Operator(Peer):
             await self.talks.pop(key).close()
         for contact, number in wanted - set(self.talks):
             await self._begin(contact, number)
+        for each in self.work("talking", "held"):
+            if voice := self.talks[each["contact"], each["talk"]].voice:
+                voice.speaking = each["phase"] == "talking"
 
     async def _begin(self, contact: str, number: int) -> None:
         def send(data: dict[str, Any]) -> Awaitable[Any]:
@@ -306,6 +327,7 @@ class Operator(Peer):
             await self.act("wrap_up_done", contact=contact)
 
     async def close(self) -> None:
+        await self._stop_hearing()
         for talk in self.talks.values():
             await talk.close()
         await super().close()

@@ -23,7 +23,10 @@ AUDIBLE = 200.0  # root mean square of 16-bit samples; silence coded by Opus sta
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """Speech as Opus packets of 20 ms, ready to be sent by any number of peers at no cost in encoding."""
+    """Speech as Opus packets of 20 ms, ready to be sent by any number of peers at no cost in encoding.
+
+    An empty packet is silence: nothing is sent for its time.
+    """
 
     packets: Sequence[bytes]
 
@@ -69,6 +72,21 @@ def read_clip(path: str) -> Clip:
     return clip(numpy.concatenate(parts))
 
 
+def read_opus(path: str) -> Clip:
+    """A file of Opus packets of 20 ms, taken as they are: nothing is decoded."""
+    with av.open(path) as file:
+        return Clip([bytes(packet) for packet in file.demux(audio=0) if packet.size])
+
+
+def silence(seconds: float) -> Clip:
+    return Clip([b""] * round(seconds * RATE / FRAME))
+
+
+def joined(*clips: Clip) -> Clip:
+    """One after the other."""
+    return Clip([packet for each in clips for packet in each.packets])
+
+
 class Voice(MediaStreamTrack):
     """Says a clip, again and again, in real time.
 
@@ -101,7 +119,7 @@ class Voice(MediaStreamTrack):
                 self._started = now - self._n * FRAME / RATE
             n, self._n = self._n, self._n + self._every
             place = n % self._round
-            if self.speaking and place < len(self.clip.packets):
+            if self.speaking and place < len(self.clip.packets) and self.clip.packets[place]:
                 break
         packet = av.Packet(self.clip.packets[place])
         packet.pts = n * FRAME

@@ -248,6 +248,7 @@ class AgentRow:
     since: datetime | None
     late: bool
     reason: str
+    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +283,7 @@ def agent_groups(agents: list[AgentNow]) -> list[Group]:
         state, started_at = begun.get(agent.user.pk, ("", None))
         since = started_at if state == INTERVALS.get(name, "paused") else agent.since if not agent.phases else None
         late = since is not None and (now - since).total_seconds() > USUAL_S.get(name, 86_400)
-        groups[name].agents.append(AgentRow(agent.user.pk, short_name(agent.user), since, late, agent.reason))
+        groups[name].agents.append(AgentRow(agent.user.pk, short_name(agent.user), since, late, agent.reason, agent.user.simulated))
     for group in groups.values():
         group.agents.sort(key=lambda row: (row.since is None, row.since or now, row.name))
     return list(groups.values())
@@ -307,6 +308,7 @@ class RecoveryRow:
     attempts: int
     gave_up_at: datetime | None
     tried_at: datetime | None
+    simulated: bool = False
 
 
 def recovery_rows(place: Reader, limit: int = 200) -> list[RecoveryRow]:
@@ -325,6 +327,7 @@ def _recovery_row(row: ToRecover) -> RecoveryRow:
         attempts=row.attempts,
         gave_up_at=summary.ended_at,
         tried_at=row.tried_at,
+        simulated=summary.simulated,
     )
 
 

@@ -101,6 +101,7 @@ class CallCard:
     urgent: bool  # the caller says they feel unwell: went before all
     emergency: bool  # an operator says: danger to life
     emergency_number: str
+    simulated: bool  # a caller of the demo
     answered_at: datetime | None
     language: str
     language_name: str
@@ -148,6 +149,7 @@ def call_card(
         callback=callback,
         urgent=bool(summary and summary.emergency) or bool(card.asked_topic and card.asked_topic.urgent),
         emergency=flagged(card),
+        simulated=contact.simulated,
         answered_at=answered_at,
         emergency_number=line.emergency_number if line else "112",
         language=contact.language,
@@ -389,6 +391,7 @@ def _agent_target(agent: AgentNow) -> Target:
         word=agent_word(agent),
         mark=agent_mark(agent.presence, list(agent.phases)),
         tone="ok" if agent.ready else "soft",
+        about=_("simulated: takes simulated callers only") if agent.user.simulated else "",
         ready=agent.ready,
     )
 
@@ -418,6 +421,7 @@ class Next:
     language_name: str
     emergency: bool
     ringing: bool
+    simulated: bool
     since: float
     waited_s: float
     target_s: int
@@ -448,6 +452,7 @@ def _next(row: Waiting, topic: Any, now: datetime) -> Next:
         language_name=str(LANGUAGE_NAMES.get(row.contact.language, row.contact.language)),
         emergency=row.emergency,
         ringing=row.phase == "offered",
+        simulated=row.contact.simulated,
         since=row.since.timestamp(),
         waited_s=_until(row.since, now),
         target_s=row.queue.answer_target_s,

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -14,6 +14,7 @@ from django.conf import settings
 
 from careline.base.errors import CareError
 from careline.care.contacts import actions as contacts
+from careline.care.directory.profiles import PERSON
 from careline.core.acd.model import (
     CallbackAsked,
     CallerBack,
@@ -22,11 +23,13 @@ from careline.core.acd.model import (
     Channel,
     Command,
     ContactQueued,
+    ContactView,
     EndCause,
     EndContact,
     PatientAnswered,
     PatientUnreached,
     Phase,
+    Presence,
     RefuseContact,
 )
 from careline.faces.live.board import Board
@@ -95,6 +98,7 @@ class Calls:
     async def start(self, body: Body, address: str, cookie: str, local: bool) -> tuple[str, str, bool]:
         """(contact, token, whether it is new). Raises the named refusals of docs/reference/live.md."""
         key = body.id("key")
+        simulated = body.flag("simulated") and local and settings.DEMO
         wish = Wish(
             line=body.text("line", 60),
             language=body.text("language", 8),
@@ -102,7 +106,8 @@ class Calls:
             channel=Channel(_one_of(body.text("channel", 10), Channel.VOICE, Channel.VIDEO, Channel.TEXT)),
             name=body.optional("name"),
             number=body.optional("number", 30),
-            simulated=body.flag("simulated") and local and settings.DEMO,
+            simulated=simulated,
+            prefers=body.id("prefers") if simulated and body.has("prefers") else "",
         )
         page = self._by_token.get(hash_of(cookie)) if cookie else None
         if page and page.ended_at is None:
@@ -122,8 +127,10 @@ class Calls:
             queue=opening.queue,
             channel=wish.channel,
             needs=opening.needs,
+            hard=opening.hard,
             head_start_s=opening.head_start_s,
             emergency=opening.urgent,
+            preferred=(wish.prefers,) if wish.prefers else (),
             simulated=wish.simulated,
         )
         commands = await self._board.submit(event, f"call:{key}")
@@ -185,7 +192,18 @@ class Calls:
             return ended_state(page.contact, page.cause or EndCause.COMPLETED, page.channel, now)
         waits = view.phase in (Phase.QUEUED, Phase.OFFERED, Phase.CALLBACK)
         place = self._board.router.place(page.contact, now) if waits else NO_PLACE
+        if waits and PERSON in view.hard and not self._somebody_for(view):
+            place = replace(place, wait_low_s=None, wait_high_s=None)  # measured on those who will not take this one
         return call_state(view, place, self._board.first_names, now)
+
+    def _somebody_for(self, view: ContactView) -> bool:
+        """In the demo: is any real operator at work for this caller's queue?"""
+        queue = self._board.router.queue(view.queue)
+        theirs = {view.queue, *(each.to for each in (queue.rules.overflow if queue else ()))}
+        return any(
+            PERSON in agent.profile.skills and agent.presence != Presence.OFFLINE and theirs & agent.profile.queues
+            for agent in self._board.router.agents()
+        )
 
     # --- doing
 

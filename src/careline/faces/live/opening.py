@@ -14,6 +14,7 @@ from careline.care.contacts import actions
 from careline.care.contacts.models import Contact, ContactSummary, ContactText
 from careline.care.directory import queries as directory
 from careline.care.directory.models import PhoneLine, StaffSkill, Topic
+from careline.care.directory.profiles import PERSON
 from careline.core.acd.model import Channel, Need
 from careline.faces.live.errors import BadRequest, LineClosed, TopicUnknown
 
@@ -29,6 +30,7 @@ class Wish:
     name: str = ""
     number: str = ""
     simulated: bool = False
+    prefers: str = ""  # of a simulated caller: the operator it should ring first
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Opening:
     token_hash: str
     queue: str
     needs: tuple[Need, ...]
+    hard: frozenset[str]
     head_start_s: float
     urgent: bool
     opens_at: float | None
@@ -84,11 +87,13 @@ def open_contact(wish: Wish, token_hash: str, key: str, now: float) -> Opening:
             at=at,
             key=key,
         )
+    for_a_person = settings.DEMO and not contact.simulated  # a real caller is never handed to a simulated colleague
     return Opening(
         contact=str(contact.id),
         token_hash=token_hash,
         queue=str((topic.queue_id if topic else None) or line.queue_id),
-        needs=_needs(line, topic, wish.language),
+        needs=(*_needs(line, topic, wish.language), *((Need(PERSON),) if for_a_person else ())),
+        hard=frozenset({PERSON} if for_a_person else ()),
         head_start_s=float(topic.head_start_s if topic else 0),
         urgent=bool(line.emergency or (topic and topic.urgent)),
         opens_at=opens_at,

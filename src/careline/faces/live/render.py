@@ -40,6 +40,7 @@ def _work(agent: str, contact: str, view: ContactView | None, until: float | Non
         "held": view.phase == Phase.HELD,
         "lost": view.lost_since is not None,
         "emergency": view.emergency,
+        "simulated": view.simulated,
     }
     if view.phase == Phase.OFFERED:
         row["offer"] = view.offer

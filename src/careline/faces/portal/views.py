@@ -91,6 +91,7 @@ def page(line: PhoneLine, language: str) -> dict[str, object]:
         "notices": [in_language(notice.texts, language) for notice in notices(line, now)],
         "zone": zone(line),
         "keep_min": max(1, line.queue.lost_s // 60),
+        "demo": settings.DEMO,
     }
 
 

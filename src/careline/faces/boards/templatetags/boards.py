@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django import template
+from django.conf import settings
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.translation import get_language, pgettext
@@ -27,6 +28,12 @@ ICONS = {
     "walk_in": "i-walk",
     "request": "i-paper",
 }
+
+
+@register.simple_tag
+def demonstration() -> bool:
+    """Simulated contacts are shown and counted: then the screen says so."""
+    return settings.DEMO
 
 
 @register.filter

@@ -149,7 +149,7 @@ def test_the_command_makes_them_again(line, capsys):
     for _ in range(20):
         day.go_on()
 
-    call_command("rebuild-projections")
+    call_command("rebuild_projections")
 
     assert ContactSummary.objects.count() == Contact.objects.count()
     assert capsys.readouterr().out.startswith(f"{Contact.objects.count()} contacts")

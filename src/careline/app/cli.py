@@ -46,9 +46,10 @@ def at_home() -> None:
     from careline.app.postgres import Cluster
 
     home = Home(default_home())
-    if os.environ.get("DATABASE_URL") or not os.access(home.keys_file, os.R_OK):
+    if not os.access(home.keys_file, os.R_OK):
         return
-    os.environ["DATABASE_URL"] = Cluster(home).url()
+    if not os.environ.get("DATABASE_URL"):
+        os.environ["DATABASE_URL"] = Cluster(home).url()
     os.environ.setdefault("CARELINE_SECRET_KEY", home.keys()["secret_key"])
     os.environ.setdefault("CARELINE_FILES", str(home.files))
 

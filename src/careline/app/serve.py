@@ -123,6 +123,7 @@ class Service:
             "CARELINE_FILES": os.environ.get("CARELINE_FILES") or str(self.home.files),
             "CARELINE_STATIC": str(self.home.static),
             "CARELINE_DEMO": "1" if self.demo else os.environ.get("CARELINE_DEMO", ""),
+            "CARELINE_SPEAK": os.environ.get("CARELINE_SPEAK", "browser" if self.demo else "person"),
             "CARELINE_WEB_WORKERS": os.environ.get("CARELINE_WEB_WORKERS") or self._workers(),
             "CARELINE_TLS": "1" if at.lan else os.environ.get("CARELINE_TLS", ""),
             "CARELINE_HOSTS": ",".join(at.hosts),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg.conninfo
@@ -46,6 +47,12 @@ PORT = int(os.environ.get("PORT", "8000"))
 TLS = flag("CARELINE_TLS")
 ALLOWED_HOSTS = os.environ.get("CARELINE_HOSTS", "127.0.0.1,localhost,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("CARELINE_ORIGINS", "").split(",") if o]
+RELAY: dict[str, Any] = {  # how browsers meet that cannot reach each other directly: faces/live/ice.py
+    "stun": tuple(os.environ.get("CARELINE_STUN", "").split()),
+    "turn": tuple(os.environ.get("CARELINE_TURN", "").split()),
+    "secret": os.environ.get("CARELINE_TURN_SECRET", ""),
+    "only": flag("CARELINE_RELAY_ONLY"),
+}
 LIVE_URL = os.environ.get("CARELINE_LIVE_URL", "http://127.0.0.1:8002")  # where web pokes the live process
 FILES_DIR = Path(os.environ.get("CARELINE_FILES", "/nonexistent"))
 POLICY_DIR = os.environ.get("CARELINE_POLICIES", "")  # folder of <network code>.toml: what a site makes stricter
@@ -168,6 +175,7 @@ MFA_FORMS = {
     "add_webauthn": "careline.base.accounts.forms.AddWebAuthnForm",
     "edit_webauthn": "careline.base.accounts.forms.EditWebAuthnForm",
 }
+SPEAK_BROWSER = os.environ.get("CARELINE_SPEAK") == "browser"  # else each person their own language
 SECOND_FACTOR = os.environ.get("CARELINE_SECOND_FACTOR", "off" if DEMO else "administrators")
 SOCIALACCOUNT_ADAPTER = "careline.base.accounts.adapters.SocialAccountAdapter"
 SOCIALACCOUNT_STORE_TOKENS = False
@@ -229,7 +237,6 @@ CSRF_COOKIE_SECURE = TLS
 CSRF_COOKIE_SAMESITE = "Lax"
 # web listens on this machine only, and Caddy in front of it says who asks and how.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-ALLAUTH_TRUSTED_PROXY_COUNT = 1
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

@@ -16,7 +16,7 @@ def password(monkeypatch):
 
 def test_the_first_person_rules_the_system(password, db):
     password("a-long-winter-evening")
-    call_command("create-administrator", "iryna", stdout=io.StringIO())
+    call_command("create_administrator", "iryna", stdout=io.StringIO())
 
     iryna = User.objects.get()
     assert iryna.is_superuser
@@ -25,7 +25,7 @@ def test_the_first_person_rules_the_system(password, db):
 
 def test_an_organisations_administrator_rules_no_more_than_it(password, district):
     password("a-long-winter-evening")
-    call_command("create-administrator", "iryna", organisation="district-centre", stdout=io.StringIO())
+    call_command("create_administrator", "iryna", organisation="district-centre", stdout=io.StringIO())
 
     iryna = User.objects.get()
     assert not iryna.is_superuser
@@ -36,7 +36,7 @@ def test_an_organisations_administrator_rules_no_more_than_it(password, district
 def test_a_weak_password_or_unknown_organisation_creates_nobody(text, options, password, db):
     password(text)
     with pytest.raises(CommandError):
-        call_command("create-administrator", "iryna", stdout=io.StringIO(), **options)
+        call_command("create_administrator", "iryna", stdout=io.StringIO(), **options)
 
     assert not User.objects.exists()
 
@@ -46,4 +46,4 @@ def test_a_taken_name_is_said(password, person):
     password("a-long-winter-evening")
 
     with pytest.raises(CommandError, match="already someone"):
-        call_command("create-administrator", "iryna")
+        call_command("create_administrator", "iryna")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone, translation
@@ -32,7 +33,8 @@ class WorkMiddleware:
         seen_at = _lock_if_idle(request)
         request.reader = SimpleLazyObject(lambda: reader_of(request))  # type: ignore[attr-defined]
         if request.user.is_authenticated:
-            _speak(request, request.user.language)
+            if not settings.SPEAK_BROWSER:  # a visitor of the demo borrows somebody's account, not their language
+                _speak(request, request.user.language)
             if step := _step_before_work(request):
                 return _send_to(request, step)
         response = self.get_response(request)

@@ -17,8 +17,9 @@ CHANNEL_ICONS = {
 THEMES = ("light", "dark", "auto")
 DENSITIES = ("compact", "regular", "comfortable")
 
-# Whoever has no phone begins where their work is: the directory, the shift, the list of contacts.
+# Whoever has no phone begins where their work is: the hall, the directory, the shift, the list of contacts.
 _HOMES = {
+    Role.PATIENT_ADMINISTRATOR: "hall:hall",
     Role.ADMINISTRATOR: "admin:index",
     Role.CONTENT_EDITOR: "admin:index",
     Role.UNIT_HEAD: "boards:supervise",

@@ -31,7 +31,7 @@ PAUSES = (
 GIVEN = {
     "signed_in": gettext_lazy("Not ready yet"),
     "no_answer": gettext_lazy("Paused: no answer"),
-    "agent_gone": gettext_lazy("Paused: desk was gone"),
+    "vanished": gettext_lazy("Paused: desk was gone"),
     "declined": gettext_lazy("Paused"),
 }
 
@@ -81,7 +81,7 @@ def island_texts() -> dict[str, Any]:
             "no_answer": _(
                 "A contact rang here and nobody answered; it kept its place. Press Ready when you are back."
             ),
-            "agent_gone": _("This desk was out of reach for a while, so contacts went to others."),
+            "vanished": _("This desk was out of reach for a while, so contacts went to others."),
         },
         "channels": {"voice": _("Call"), "video": _("Video"), "text": _("Text"), "request": _("Request")},
         "title": {"ring": _("Ringing")},

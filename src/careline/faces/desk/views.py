@@ -18,6 +18,7 @@ from careline.base.accounts.models import Posting, User
 from careline.base.accounts.rights import Reader, postings_now, reader_of
 from careline.base.errors import CareError, NotFound
 from careline.base.ids import uuid7
+from careline.base.limits import limit
 from careline.care.contacts import actions as contacts
 from careline.care.contacts.drafts import draft_of, save_draft
 from careline.care.contacts.errors import OutcomeUnknown
@@ -34,6 +35,7 @@ from careline.faces.desk.texts import PAUSES, density_names, island_texts, theme
 from careline.faces.shared import page, same_for, shared, timezone_of
 from careline.switchboard.queries import queue_now, waiting_now
 
+SEARCHES_PER_MINUTE = 120  # a person types, a thief asks without end
 NO_CONTACT = UUID(int=0)
 A_YEAR_S = 365 * 24 * 3600
 
@@ -62,6 +64,8 @@ def shell(request: HttpRequest, reader: Reader) -> HttpResponse:
     context = {
         "takes_calls": reader.may("calls.take"),
         "may_search": reader.may("patients.search"),
+        "in_hall": reader.may("walk_in.log"),
+        "may_answer_unwell": reader.may("unwell.answer"),
         "screens": screens_for(reader),
         "pauses": PAUSES,
         "me": _short_name(me),
@@ -394,6 +398,7 @@ def _key(request: HttpRequest) -> str:
 @page("patients.search")
 def search(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
     """By POST: what is looked for is personal, and an address is written into logs."""
+    limit(f"patient-search:{reader.user_id}", SEARCHES_PER_MINUTE)
     text = request.POST.get("text", "").strip()
     hits = [cards.found(hit) for hit in search_patients(reader, text, limit=12)] if text else []
     context = {"text": text, "hits": hits, "card": {"id": contact_id}, "may_create": reader.may("patients.change")}
@@ -454,6 +459,7 @@ def _chosen(
 @require_POST
 @page("patients.search")
 def lookup(request: HttpRequest, reader: Reader) -> HttpResponse:
+    limit(f"patient-search:{reader.user_id}", SEARCHES_PER_MINUTE)
     text = request.POST.get("text", "").strip()
     hits = [cards.found(hit) for hit in search_patients(reader, text)] if text else []
     return render(request, "desk/hits.html", {"text": text, "hits": hits})

@@ -14,8 +14,7 @@ const BROKEN_MS = 4000; // "disconnected" often heals by itself
 /** @typedef {{
  *   send: (data: object) => Promise<unknown>,   what goes to the other side, through the live process
  *   onState?: (state: "connecting" | "connected" | "reconnecting" | "stopped") => void,
- *   onTrack?: (kind: "audio" | "video", stream: MediaStream) => void,
- *   iceServers?: RTCIceServer[], iceTransportPolicy?: RTCIceTransportPolicy }} TalkOptions */
+ *   onTrack?: (kind: "audio" | "video", stream: MediaStream) => void }} TalkOptions */
 
 class Talk {
   #options;
@@ -128,13 +127,14 @@ class Talk {
     return this.#options.send({ ...data, session: this.session });
   }
 
-  freshPeer(session) {
+  /** `ice`: the site's relay, as the live process adds it to a hello or an offer. */
+  freshPeer(session, ice = {}) {
     this.closePeer();
     this.session = session;
     this.remote = new MediaStream();
     const pc = (this.pc = new RTCPeerConnection({
-      iceServers: this.#options.iceServers ?? [],
-      iceTransportPolicy: this.#options.iceTransportPolicy ?? "all",
+      iceServers: ice.iceServers ?? [],
+      iceTransportPolicy: ice.iceTransportPolicy ?? "all",
     }));
     pc.onicecandidate = ({ candidate }) => {
       if (candidate && this.pc === pc) this.send({ kind: "candidate", candidate: candidate.toJSON() }).catch(() => {});
@@ -238,7 +238,7 @@ export class DeskTalk extends Talk {
     if (data.kind === "candidate") return this.takeCandidate(data.candidate);
     if (data.kind !== "offer" || this.pc) return;
     clearTimeout(this.#next);
-    const pc = this.freshPeer(data.session);
+    const pc = this.freshPeer(data.session, data.ice);
     await this.takeDescription(pc, "offer", data.sdp);
     await this.addTracks(pc, data.video ? ["audio", "video"] : ["audio"]);
     await pc.setLocalDescription(await pc.createAnswer());
@@ -270,14 +270,14 @@ export class PageTalk extends Talk {
   /** What came from the desk. */
   async hear(data) {
     if (this.stopped) return;
-    if (data.kind === "hello") return this.#offer(data.session);
+    if (data.kind === "hello") return this.#offer(data.session, data.ice);
     if (data.session !== this.session) return;
     if (data.kind === "candidate") return this.takeCandidate(data.candidate);
     if (data.kind === "answer" && this.pc?.signalingState === "have-local-offer")
       return this.takeDescription(this.pc, "answer", data.sdp);
   }
 
-  async #offer(session) {
+  async #offer(session, ice) {
     if (session === this.session && this.pc) {
       // The hello was repeated: our offer may not have arrived.
       const sdp = this.pc.signalingState === "have-local-offer" && this.pc.localDescription?.sdp;
@@ -285,7 +285,7 @@ export class PageTalk extends Talk {
       return;
     }
     this.say(this.state === "connected" ? "reconnecting" : this.state);
-    const pc = this.freshPeer(session);
+    const pc = this.freshPeer(session, ice);
     await this.addTracks(pc, this.#video ? ["audio", "video"] : ["audio"]);
     await pc.setLocalDescription(await pc.createOffer());
     if (this.pc === pc) await this.send({ kind: "offer", sdp: pc.localDescription.sdp, video: this.#video });

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from django.conf import settings
 
 from careline.core.acd.model import Command, Event, IllegalEvent
 from careline.faces.live.errors import TooLate
 from careline.faces.live.hub import Hub
+from careline.faces.live.ice import Relay
 from careline.faces.live.limits import Rate, SeenKeys
 from careline.faces.live.metrics import Metrics
 from careline.faces.live.orm import Orm
@@ -62,6 +64,7 @@ class Board:
         self.places = Places()
         self.metrics = Metrics(self)
         self.keys = SeenKeys()
+        self.relay = Relay(**settings.RELAY)
         self.first_names: dict[str, str] = {}  # of agents, as patients are told
         self.ready = False
         self._errands: set[asyncio.Task[None]] = set()

@@ -237,7 +237,11 @@ class Calls:
         if not self._signals.take(page.contact):
             raise TooMany
         if self._board.keys.first(key):
-            told = {"contact": page.contact, "talk": view.talk, "data": data}
+            told = {
+                "contact": page.contact,
+                "talk": view.talk,
+                "data": self._board.relay.with_servers(data, self._board.clock()),
+            }
             self._board.hub.publish(f"agent:{view.agent}", "signal", told)
 
     async def _text(self, page: Page, text: str, key: str) -> None:

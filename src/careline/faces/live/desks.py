@@ -220,7 +220,8 @@ class Desks:
         if not self._signals.take((agent, contact)):
             raise TooMany
         if self._board.keys.first(key):
-            told = {"talk": view.talk, "data": body.object("data")}
+            data = self._board.relay.with_servers(body.object("data"), self._board.clock())
+            told = {"talk": view.talk, "data": data}
             self._board.hub.publish(channel_name(contact), "signal", told)
 
     async def _text(self, agent: str, body: Body, key: str) -> None:

@@ -9,7 +9,7 @@ const KEPT = "careline-hall"; // [{ key, kind, topic, outcome, site, at, what }]
 const AGAIN_MS = 15_000;
 const LOOK_MS = 2000;
 
-const page = { topic: null, what: "", undo: null, alert: null, alertKey: "", raisedAt: 0, count: 0, sending: false };
+const page = { topic: null, what: "", undo: null, alert: null, alertKey: "", raisedAt: 0, count: 0, sending: false, inFlight: "" };
 
 // --- what is seen ---------------------------------------------------------------------------------------------
 
@@ -85,20 +85,25 @@ async function send(url, values) {
 async function flush() {
   if (page.sending) return;
   page.sending = true;
+  let refused = false;
   try {
     for (let kept = read(); kept.length; kept = read()) {
       const [first] = kept;
       try {
         const { what, ...values } = first;
+        page.inFlight = first.key;
         const { contact } = await send(words.log, values);
         if (page.undo?.key === first.key) page.undo.contact = contact;
       } catch (failure) {
         if (!(failure instanceof Refusal)) throw failure;
         trouble(words.refused.replace("%(why)s", failure.message));
+        refused = true;
+      } finally {
+        page.inFlight = "";
       }
       write(read().filter((each) => each.key !== first.key)); // sent, or refused for good
     }
-    trouble("");
+    if (!refused) trouble("");
   } catch (failure) {
     if (failure instanceof SignIn) askToSignIn();
   } finally {
@@ -126,7 +131,9 @@ async function log(outcome, label) {
 }
 
 async function undo() {
-  const { key, contact } = page.undo;
+  const { key } = page.undo;
+  while (page.inFlight === key) await new Promise((soon) => setTimeout(soon, 50)); // it may be logged this very moment
+  const { contact } = page.undo;
   if (read().some((each) => each.key === key)) write(read().filter((each) => each.key !== key));
   else {
     try {

@@ -67,6 +67,9 @@ def django_db_modify_db_settings(database_url: str) -> None:
     """Points Django at that server. Settings were read before there was one, so they change in place."""
     settings.DATABASE_URL = database_url
     settings.DATABASES["default"].update(database(database_url))
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):  # several at once on one server: a database for each
+        name = settings.DATABASES["default"]["NAME"]
+        settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = f"test_{name}_{worker}"
 
 
 @pytest.fixture(scope="session")

@@ -104,7 +104,9 @@ def list_free(r: Centre, a: Agent) -> None:
     load = len(work)
     if load and whole_in_hand(a):
         return
-    channels = [channel for channel in a.traits.channels if has_room(r, a, channel)]
+    channels = list(a.traits.channels)
+    if load:
+        channels = [channel for channel in channels if has_room(r, a, channel)]
     for q in a.qs:
         share = a.share if q.rules.selection is _BY_LEAST_OCCUPIED else 0.0
         entry: Free = (load, share, a.idle_since, a.id, a.stamp, a)

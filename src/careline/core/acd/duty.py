@@ -8,7 +8,7 @@ from typing import Final
 from careline.core.acd.centre import Centre
 from careline.core.acd.model import Channel, ContactId, Presence, Selection
 from careline.core.acd.places import restand
-from careline.core.acd.state import Agent, Contact, Free, Traits
+from careline.core.acd.state import Agent, Contact, Free, Queue, Traits
 
 # Members by short names: looking one up on its enum costs on the hottest paths.
 _READY: Final = Presence.READY
@@ -119,6 +119,15 @@ def list_free(r: Centre, a: Agent) -> None:
                 heap[:] = [e for e in heap if e[5].stamp == e[4]]
                 heapify(heap)
             heappush(heap, entry)
+
+
+def stand_anew(r: Centre, q: Queue) -> None:
+    """The queue selects its agents otherwise now: none of them stands free where they stood."""
+    for heaps in q.idle.values():
+        heaps.clear()
+    for a in q.members.values():
+        a.stamp += 1
+        r._changed[a.id] = a
 
 
 def has_room(r: Centre, a: Agent, channel: Channel) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from careline.core.acd import machine
 from careline.core.acd.centre import Centre
-from careline.core.acd.duty import enlist, let_go, put_down, set_presence, unlist
+from careline.core.acd.duty import enlist, let_go, put_down, set_presence, stand_anew, unlist
 from careline.core.acd.machine import Inner
 from careline.core.acd.model import (
     AgentPaused,
@@ -102,11 +102,7 @@ def on_queue_set(r: Centre, event: QueueSet) -> None:
     for c in waiting:
         settle(r, c)
     if reselect:
-        for heaps in q.idle.values():
-            heaps.clear()
-        for a in q.members.values():
-            a.stamp += 1
-            r._changed[a.id] = a
+        stand_anew(r, q)
     r._ratio_moved[q.id] = q
 
 

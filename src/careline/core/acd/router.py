@@ -17,7 +17,7 @@ from heapq import heappop
 from typing import Any, Final
 
 from careline.core.acd.centre import Centre
-from careline.core.acd.duty import enlist, list_free, unlist
+from careline.core.acd.duty import enlist, list_free, stand_anew, unlist
 from careline.core.acd.hearing import HANDLERS
 from careline.core.acd.matching import best_for, check_ratio, match_now
 from careline.core.acd.model import (
@@ -132,8 +132,12 @@ class Router(Centre):
                 unlist(self, a)
         self._now = self._marked_at
         for id, queue_state in self._was_queue.items():
-            self._queues[id].put_back(queue_state)
-            apply_rules(self, self._queues[id])
+            q = self._queues[id]
+            selection = q.rules.selection
+            q.put_back(queue_state)
+            apply_rules(self, q)
+            if q.rules.selection is not selection:
+                stand_anew(self, q)
         for a, agent_state in self._was_agent.values():
             if agent_state is not None:
                 a.put_back(agent_state)

@@ -106,13 +106,19 @@ class Router(Centre):
 
     def changes(self) -> Changes:
         """Folded states of all that was touched since the last mark; None where it has ended or signed out."""
-        contacts = self._contacts
-        agents = self._agents
-        return Changes(
-            {id: contacts[id].fold() if id in contacts else None for id in self._was_contact},
-            {id: agents[id].fold() if id in agents else None for id in self._was_agent},
-            {id: self._queues[id].fold() if self._queues[id].known else None for id in self._was_queue},
-        )
+        contacts: dict[ContactId, Mapping[str, Any] | None] = {}
+        for contact in self._was_contact:
+            c = self._contacts.get(contact)
+            contacts[contact] = c.fold() if c is not None else None
+        agents: dict[AgentId, Mapping[str, Any] | None] = {}
+        for agent in self._was_agent:
+            a = self._agents.get(agent)
+            agents[agent] = a.fold() if a is not None else None
+        queues: dict[QueueId, Mapping[str, Any] | None] = {}
+        for queue in self._was_queue:
+            q = self._queues[queue]
+            queues[queue] = q.fold() if q.known else None
+        return Changes(contacts, agents, queues)
 
     def mark(self) -> None:
         """From here on changes are counted, and to here `rollback` returns."""

@@ -1,8 +1,9 @@
 """The words of the router: what it knows (rules), what it hears (events), what it orders (commands).
 
-All values, no behaviour, and none is changed once made (events and commands write their constructors out, which
-mypyc compiles; freezing them at run time would triple the cost of making one). Ids are opaque strings (UUIDs in production). Times are seconds since the Unix
-epoch as floats, durations are seconds (`_s`). Nothing here reads a clock.
+All values, no behaviour, and none is changed once made: events and commands write their constructors out, which
+mypyc compiles, and are not frozen at run time, which would triple the cost of making one. Ids are opaque strings (UUIDs
+in production). Times are seconds since the Unix epoch as floats, durations are seconds (`_s`). Nothing here reads a
+clock.
 """
 
 from __future__ import annotations

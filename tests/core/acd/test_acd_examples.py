@@ -515,6 +515,21 @@ def test_rollback_forgets_what_was_not_committed(centre: Centre) -> None:
     assert centre.call("petro") == [OfferContact("petro", "olena", "petro:1", 1020.0)]
 
 
+def test_rollback_of_a_selection_finds_the_longest_idle_again(centre: Centre) -> None:
+    centre.agent("olena")
+    centre.call("petro")
+    centre.accept("petro")
+    centre.hear(TalkEnded("petro", "olena"), 90)
+    centre.hear(WrapUpDone("petro", "olena"), 5)
+    centre.now += 100.0
+    centre.agent("iryna")  # idle for less long, and less occupied
+    centre.router.mark()
+    centre.queue(offer_s=20.0, wrap_up_s=60.0, selection=Selection.LEAST_OCCUPIED)
+    centre.router.rollback()
+    centre.call("maria")
+    assert centre.rung() == {"maria": "olena"}
+
+
 def test_changes_name_what_ended(centre: Centre) -> None:
     centre.call("petro")
     centre.router.mark()

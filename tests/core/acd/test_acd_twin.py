@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 
 import pytest
@@ -39,6 +40,24 @@ def test_same_calls_same_fates() -> None:
         return [(f.wait_s, f.answered) for f in centre(5).run(poisson_calls("line", 0.05, 100.0, 60.0, 500, seed=3))]
 
     assert play() == play()
+
+
+def test_nothing_of_a_call_outlives_it_without_the_collector() -> None:
+    """A run of millions of calls leaves no circles behind: what a call was goes with its last reference."""
+
+    def held(twin: Twin, calls: int) -> int:
+        for _ in twin.run(poisson_calls("line", 0.05, 100.0, 60.0, calls, seed=3)):
+            pass
+        return len(gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        few = held(centre(5, answer_s=2.0, wrap_up_s=5.0), 500)
+        many = held(centre(5, answer_s=2.0, wrap_up_s=5.0), 5_000)
+    finally:
+        gc.enable()
+    assert many - few < 100
 
 
 def test_small_centre_agrees_with_erlang_a() -> None:

@@ -6,7 +6,7 @@ from heapq import heappush
 from typing import Any, Final
 
 from careline.core.acd import machine
-from careline.core.acd.model import AgentId, Command, ContactId, IllegalEvent, Phase, QueueId
+from careline.core.acd.model import AgentId, Command, ContactId, Event, IllegalEvent, Phase, QueueId
 from careline.core.acd.state import NEVER, WRITES, Agent, Contact, Entry, Queue, Traits
 
 # Members by short names: looking one up on its enum costs on the hottest paths.
@@ -47,15 +47,15 @@ class Centre:
             q = self._queues[id] = Queue(id)
         return q
 
-    def contact_for(self, event: Any, id: ContactId) -> Contact:
+    def contact_for(self, event: Event, id: ContactId, trigger: str) -> Contact:
         c = self._contacts.get(id)
         if c is None:
             raise IllegalEvent(event, "no such contact, or it has ended")
-        if type(event).__name__ not in _MOVES[c.phase]:
+        if trigger not in _MOVES[c.phase]:
             raise IllegalEvent(event, f"not while {c.phase.value}")
         return c
 
-    def known_agent(self, event: Any, id: AgentId) -> Agent:
+    def known_agent(self, event: Event, id: AgentId) -> Agent:
         a = self._agents.get(id)
         if a is None:
             raise IllegalEvent(event, "this agent is not signed in")

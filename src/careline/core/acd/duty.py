@@ -8,7 +8,7 @@ from typing import Final
 from careline.core.acd.centre import Centre
 from careline.core.acd.model import Channel, ContactId, Presence, Selection
 from careline.core.acd.places import restand
-from careline.core.acd.state import Agent, Contact, Free, Traits
+from careline.core.acd.state import Agent, Contact, Free, Queue, Traits
 
 # Members by short names: looking one up on its enum costs on the hottest paths.
 _READY: Final = Presence.READY
@@ -104,7 +104,9 @@ def list_free(r: Centre, a: Agent) -> None:
     load = len(work)
     if load and whole_in_hand(a):
         return
-    channels = [channel for channel in a.traits.channels if has_room(r, a, channel)]
+    channels = list(a.traits.channels)
+    if load:
+        channels = [channel for channel in channels if has_room(r, a, channel)]
     for q in a.qs:
         share = a.share if q.rules.selection is _BY_LEAST_OCCUPIED else 0.0
         entry: Free = (load, share, a.idle_since, a.id, a.stamp, a)
@@ -117,6 +119,15 @@ def list_free(r: Centre, a: Agent) -> None:
                 heap[:] = [e for e in heap if e[5].stamp == e[4]]
                 heapify(heap)
             heappush(heap, entry)
+
+
+def stand_anew(r: Centre, q: Queue) -> None:
+    """The queue selects its agents otherwise now: none of them stands free where they stood."""
+    for heaps in q.idle.values():
+        heaps.clear()
+    for a in q.members.values():
+        a.stamp += 1
+        r._changed[a.id] = a
 
 
 def has_room(r: Centre, a: Agent, channel: Channel) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from careline.core.acd import machine
 from careline.core.acd.centre import Centre
-from careline.core.acd.duty import enlist, let_go, put_down, set_presence, unlist
+from careline.core.acd.duty import enlist, let_go, put_down, set_presence, stand_anew, unlist
 from careline.core.acd.machine import Inner
 from careline.core.acd.model import (
     AgentPaused,
@@ -102,11 +102,7 @@ def on_queue_set(r: Centre, event: QueueSet) -> None:
     for c in waiting:
         settle(r, c)
     if reselect:
-        for heaps in q.idle.values():
-            heaps.clear()
-        for a in q.members.values():
-            a.stamp += 1
-            r._changed[a.id] = a
+        stand_anew(r, q)
     r._ratio_moved[q.id] = q
 
 
@@ -201,7 +197,7 @@ def on_queued(r: Centre, event: ContactQueued) -> None:
 
 
 def on_hung_up(r: Centre, event: CallerHungUp) -> None:
-    c = r.contact_for(event, event.contact)
+    c = r.contact_for(event, event.contact, "CallerHungUp")
     phase = c.phase
     if phase is _WRAP_UP:
         return
@@ -220,7 +216,7 @@ def on_hung_up(r: Centre, event: CallerHungUp) -> None:
 
 
 def on_lost(r: Centre, event: CallerLost) -> None:
-    c = r.contact_for(event, event.contact)
+    c = r.contact_for(event, event.contact, "CallerLost")
     if c.lost_since is not None or c.phase is _WRAP_UP:
         return
     r.touch_contact(c)
@@ -243,7 +239,7 @@ def on_lost(r: Centre, event: CallerLost) -> None:
 
 
 def on_back(r: Centre, event: CallerBack) -> None:
-    c = r.contact_for(event, event.contact)
+    c = r.contact_for(event, event.contact, "CallerBack")
     if c.lost_since is None:
         return
     r.touch_contact(c)
@@ -258,7 +254,7 @@ def on_back(r: Centre, event: CallerBack) -> None:
 
 
 def on_callback_asked(r: Centre, event: CallbackAsked) -> None:
-    c = r.contact_for(event, event.contact)
+    c = r.contact_for(event, event.contact, "CallbackAsked")
     r.touch_contact(c)
     if c.phase is _OFFERED:
         withdraw(r, c, "callback")
@@ -272,7 +268,7 @@ def on_callback_asked(r: Centre, event: CallbackAsked) -> None:
 
 
 def on_reordered(r: Centre, event: ContactReordered) -> None:
-    c = r.contact_for(event, event.contact)
+    c = r.contact_for(event, event.contact, "ContactReordered")
     r.touch_contact(c)
     q = r._queues[c.queue]
     before = c.entry
@@ -290,7 +286,7 @@ def on_reordered(r: Centre, event: ContactReordered) -> None:
 
 
 def on_cancelled(r: Centre, event: ContactCancelled) -> None:
-    c = r.contact_for(event, event.contact)
+    c = r.contact_for(event, event.contact, "ContactCancelled")
     r.touch_contact(c)
     if c.phase is _OFFERED:
         withdraw(r, c, "cancelled")
@@ -300,15 +296,15 @@ def on_cancelled(r: Centre, event: ContactCancelled) -> None:
     end_contact(r, c, "ContactCancelled", _CAUSE_CANCELLED)
 
 
-def offered_to(r: Centre, event: OfferAccepted | OfferDeclined) -> tuple[Contact, Agent]:
-    c = r.contact_for(event, event.contact)
+def offered_to(r: Centre, event: OfferAccepted | OfferDeclined, trigger: str) -> tuple[Contact, Agent]:
+    c = r.contact_for(event, event.contact, trigger)
     if c.agent != event.agent or c.offer != event.offer:
         raise IllegalEvent(event, "this offer is not running")
     return c, r._agents[event.agent]
 
 
 def on_accepted(r: Centre, event: OfferAccepted) -> None:
-    c, a = offered_to(r, event)
+    c, a = offered_to(r, event, "OfferAccepted")
     r.touch_contact(c)
     r.touch_agent(a)
     now = r._now
@@ -332,7 +328,7 @@ def on_accepted(r: Centre, event: OfferAccepted) -> None:
 
 
 def on_declined(r: Centre, event: OfferDeclined) -> None:
-    c, a = offered_to(r, event)
+    c, a = offered_to(r, event, "OfferDeclined")
     r.touch_contact(c)
     r.touch_agent(a)
     r._out.append(WithdrawOffer(c.id, a.id, c.offer, "declined"))
@@ -342,7 +338,7 @@ def on_declined(r: Centre, event: OfferDeclined) -> None:
 
 
 def on_patient_answered(r: Centre, event: PatientAnswered) -> None:
-    c = r.contact_for(event, event.contact)
+    c = r.contact_for(event, event.contact, "PatientAnswered")
     a = r._agents[c.agent]
     r.touch_contact(c)
     r.touch_agent(a)
@@ -350,7 +346,7 @@ def on_patient_answered(r: Centre, event: PatientAnswered) -> None:
 
 
 def on_patient_unreached(r: Centre, event: PatientUnreached) -> None:
-    c = r.contact_for(event, event.contact)
+    c = r.contact_for(event, event.contact, "PatientUnreached")
     r.touch_contact(c)
     stop_dialling(r, c, "unreached")
     c.tries += 1
@@ -361,15 +357,17 @@ def on_patient_unreached(r: Centre, event: PatientUnreached) -> None:
     back_to_wait(r, c, "PatientUnreached")
 
 
-def talk_of(r: Centre, event: TalkHeld | TalkResumed | TalkEnded | TalkTransferred) -> tuple[Contact, Agent]:
-    c = r.contact_for(event, event.contact)
+def talk_of(
+    r: Centre, event: TalkHeld | TalkResumed | TalkEnded | TalkTransferred, trigger: str
+) -> tuple[Contact, Agent]:
+    c = r.contact_for(event, event.contact, trigger)
     if c.agent != event.agent:
         raise IllegalEvent(event, "another agent has this talk")
     return c, r._agents[event.agent]
 
 
 def on_held(r: Centre, event: TalkHeld) -> None:
-    c, a = talk_of(r, event)
+    c, a = talk_of(r, event, "TalkHeld")
     r.touch_contact(c)
     c.held_since = r._now
     r.move(c, "TalkHeld", _HELD)
@@ -377,7 +375,7 @@ def on_held(r: Centre, event: TalkHeld) -> None:
 
 
 def on_resumed(r: Centre, event: TalkResumed) -> None:
-    c, a = talk_of(r, event)
+    c, a = talk_of(r, event, "TalkResumed")
     r.touch_contact(c)
     c.held_since = None
     r.move(c, "TalkResumed", _TALKING)
@@ -385,13 +383,13 @@ def on_resumed(r: Centre, event: TalkResumed) -> None:
 
 
 def on_talk_ended(r: Centre, event: TalkEnded) -> None:
-    c, _ = talk_of(r, event)
+    c, _ = talk_of(r, event, "TalkEnded")
     r.touch_contact(c)
     end_talk(r, c, "TalkEnded", "ended")
 
 
 def on_transferred(r: Centre, event: TalkTransferred) -> None:
-    c, a = talk_of(r, event)
+    c, a = talk_of(r, event, "TalkTransferred")
     q = r._queues.get(event.queue)
     if q is None or not q.known:
         raise IllegalEvent(event, "no such queue")

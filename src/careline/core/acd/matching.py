@@ -15,7 +15,7 @@ from careline.core.acd.duty import has_room, keep_free, list_free, put_down, res
 from careline.core.acd.machine import Inner
 from careline.core.acd.model import OfferContact, Phase, Presence, WithdrawOffer
 from careline.core.acd.places import serves, settle
-from careline.core.acd.state import RINGING, Agent, Contact, Entry, Free, Group, Queue, Task, Traits
+from careline.core.acd.state import HELD_FOR, NOWHERE, RINGING, Agent, Contact, Entry, Free, Group, Queue, Task, Traits
 from careline.core.acd.steps import back_from_offer
 
 # Members by short names: looking one up on its enum costs on the hottest paths.
@@ -24,8 +24,6 @@ _READY: Final = Presence.READY
 _ON_OFFER_MADE: Final = Inner.OFFER_MADE
 _ON_OFFER_TAKEN_BACK: Final = Inner.OFFER_TAKEN_BACK
 _FORGET: Final = estimate.FORGET
-# Where it stands to be taken.
-_NOWHERE, _HELD_FOR, _IN_GROUP = 0, 1, 2
 
 
 def may_serve(r: Centre, a: Agent, group: Group) -> bool:
@@ -46,8 +44,10 @@ def match_now(r: Centre) -> None:
             _, a = hot.popitem()
             while (entry := best_for(r, a)) is not None:
                 make_offer(r, entry[4], a)
-        elif len(contacts) == 1 and not hot and not r._changed and not contacts[0][4].emergency:
-            match_one(r, contacts.pop())
+        elif len(contacts) == 1 and not hot and not r._changed:
+            only: Contact = contacts[0][4]
+            if not only.emergency:
+                match_one(r, contacts.pop())
         if hot or contacts:
             match_all(r)
     while r._ratio_moved:
@@ -62,9 +62,10 @@ def match_now(r: Centre) -> None:
 def match_one(r: Centre, entry: Entry) -> None:
     """The commonest case: one contact has come, and nothing else has moved."""
     if still_stands(r, entry):
-        a = find_agent(r, entry[4])
+        c: Contact = entry[4]
+        a = find_agent(r, c)
         if a is not None:
-            make_offer(r, entry[4], a)
+            make_offer(r, c, a)
 
 
 def match_all(r: Centre) -> None:
@@ -100,8 +101,8 @@ def match_all(r: Centre) -> None:
 
 
 def still_stands(r: Centre, entry: Entry) -> bool:
-    c = entry[4]
-    return c.place != _NOWHERE and c.entry is entry and r._contacts.get(c.id) is c
+    c: Contact = entry[4]
+    return c.place != NOWHERE and c.entry is entry and r._contacts.get(c.id) is c
 
 
 def best_for(r: Centre, a: Agent) -> Entry | None:
@@ -152,7 +153,7 @@ def earlier(r: Centre, a: Agent, group: Group, best: Entry | None, partly: bool)
     for entry in group.line:
         if best is not None and best < entry:
             return best
-        c = entry[4]
+        c: Contact = entry[4]
         if c.declined and a.id in c.declined:
             continue
         if partly and c.id in a.work:
@@ -165,7 +166,7 @@ def find_agent(r: Centre, c: Contact) -> Agent | None:
     """The free agent whose turn it is to take this contact: of its own queue first, then where it overflows to."""
     group = c.group
     assert group is not None
-    if c.place == _HELD_FOR:
+    if c.place == HELD_FOR:
         return find_only(r, c)
     asks = c.asks
     channel = c.channel
@@ -179,14 +180,19 @@ def find_agent(r: Centre, c: Contact) -> Agent | None:
         best: Free | None = None
         left: list[Traits] = []  # nobody stands free there any more
         for traits, heap in heaps.items():
-            while heap and heap[0][5].stamp != heap[0][4]:
+            while heap:
+                standing: Agent = heap[0][5]
+                if standing.stamp == heap[0][4]:
+                    break
                 heappop(heap)
             if not heap:
                 left.append(traits)
                 continue
             if asks & traits.has != asks:
                 continue
-            free = first_free(r, heap, c)
+            free: Free | None = heap[0]
+            if standing.work or c.declined:
+                free = first_free(r, heap, c)
             if free is not None and (best is None or free < best):
                 best = free
         for traits in left:
@@ -200,7 +206,7 @@ def find_agent(r: Centre, c: Contact) -> Agent | None:
 def first_free(r: Centre, heap: list[Free], c: Contact) -> Free | None:
     while heap:
         free = heap[0]
-        a = free[5]
+        a: Agent = free[5]
         if a.stamp != free[4]:
             heappop(heap)
         elif (a.work or c.declined) and not takes(r, a, c):
@@ -213,7 +219,7 @@ def first_free(r: Centre, heap: list[Free], c: Contact) -> Free | None:
 def first_free_of_rest(r: Centre, heap: list[Free], c: Contact) -> Free | None:
     best: Free | None = None
     for free in heap:
-        a = free[5]
+        a: Agent = free[5]
         if a.stamp == free[4] and (best is None or free < best) and takes(r, a, c):
             best = free
     return best
@@ -272,7 +278,7 @@ def take_back_for(r: Centre, c: Contact) -> Agent | None:
             continue
         a = r._agents[other.agent]
         assert c.group is not None
-        fits = a.id in c.only if c.place == _HELD_FOR else may_serve(r, a, c.group)
+        fits = a.id in c.only if c.place == HELD_FOR else may_serve(r, a, c.group)
         if not fits or a.id in c.declined or c.id in a.work:
             continue
         alone = len(a.work) == 1

@@ -1,7 +1,9 @@
 """The words of the router: what it knows (rules), what it hears (events), what it orders (commands).
 
-All values, no behaviour. Ids are opaque strings (UUIDs in production). Times are seconds since the Unix
-epoch as floats, durations are seconds (`_s`). Nothing here reads a clock.
+All values, no behaviour, and none is changed once made: events and commands write their constructors out, which
+mypyc compiles, and are not frozen at run time, which would triple the cost of making one. Ids are opaque strings (UUIDs
+in production). Times are seconds since the Unix epoch as floats, durations are seconds (`_s`). Nothing here reads a
+clock.
 """
 
 from __future__ import annotations
@@ -9,19 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeVar, dataclass_transform
-
-_T = TypeVar("_T")
-
-
-@dataclass_transform(frozen_default=True, eq_default=True)
-def value(cls: type[_T]) -> type[_T]:
-    """A frozen dataclass to the type checker, and a plain one at run time.
-
-    Events and commands are made by the hundred thousand; run-time freezing would triple the cost of making one.
-    """
-    return dataclass(slots=True, unsafe_hash=True)(cls)
-
+from typing import Any
 
 ContactId = str
 AgentId = str
@@ -76,7 +66,7 @@ class EndCause(StrEnum):
 # --- rules: what the site has decided ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Need:
     """A skill the contact asks for ("lang:uk", "topic:booking"), proficiency 1 (some) to 5 (best)."""
 
@@ -84,7 +74,7 @@ class Need:
     least: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Relax:
     """After waiting `after_s`, every need but the hard ones falls by `by` (below 1 it is dropped)."""
 
@@ -92,7 +82,7 @@ class Relax:
     by: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Overflow:
     """Agents of queue `to` also become eligible once a caller waited `after_s`, or while waiting/ready exceeds
     `ratio`.
@@ -103,7 +93,7 @@ class Overflow:
     ratio: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class QueueRules:
     id: QueueId
     site: str = ""
@@ -124,7 +114,7 @@ class QueueRules:
     overflow: tuple[Overflow, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AgentProfile:
     id: AgentId
     queues: frozenset[QueueId]
@@ -136,138 +126,223 @@ class AgentProfile:
 # --- events: what happened --------------------------------------------------------------------------------
 
 
-@value
+@dataclass(init=False, unsafe_hash=True)
 class Event:
     pass
 
 
-@value
+@dataclass(init=False, unsafe_hash=True)
 class QueueSet(Event):
     """A queue was created, or its rules changed (opening and closing included)."""
 
     rules: QueueRules
-    reason: str = ""
+    reason: str
+
+    def __init__(self, rules: QueueRules, reason: str = "") -> None:
+        self.rules = rules
+        self.reason = reason
 
 
-@value
+@dataclass(init=False, unsafe_hash=True)
 class AgentSignedIn(Event):
     """Also sent when the profile changes. Presence becomes PAUSED ("signed_in") when it was OFFLINE."""
 
     profile: AgentProfile
 
+    def __init__(self, profile: AgentProfile) -> None:
+        self.profile = profile
 
-@value
+
+@dataclass(init=False, unsafe_hash=True)
 class AgentSignedOut(Event):
     agent: AgentId
-    reason: str = ""
+    reason: str
+
+    def __init__(self, agent: AgentId, reason: str = "") -> None:
+        self.agent = agent
+        self.reason = reason
 
 
-@value
+@dataclass(init=False, unsafe_hash=True)
 class AgentReady(Event):
     agent: AgentId
-    by: AgentId = ""  # a supervisor who forced it
+    by: AgentId  # a supervisor who forced it
+
+    def __init__(self, agent: AgentId, by: AgentId = "") -> None:
+        self.agent = agent
+        self.by = by
 
 
-@value
+@dataclass(init=False, unsafe_hash=True)
 class AgentPaused(Event):
     """Takes effect at once for new offers; a talk in progress goes on."""
 
     agent: AgentId
     reason: str
-    by: AgentId = ""
+    by: AgentId
+
+    def __init__(self, agent: AgentId, reason: str, by: AgentId = "") -> None:
+        self.agent = agent
+        self.reason = reason
+        self.by = by
 
 
-@value
+@dataclass(init=False, unsafe_hash=True)
 class ContactQueued(Event):
     contact: ContactId
     queue: QueueId
     channel: Channel
-    needs: tuple[Need, ...] = ()
-    hard: frozenset[str] = frozenset()  # skills that never relax (a language nobody else speaks)
-    head_start_s: float = 0.0  # added to the queue's
-    emergency: bool = False
-    preferred: tuple[AgentId, ...] = ()
-    simulated: bool = False
+    needs: tuple[Need, ...]
+    hard: frozenset[str]  # skills that never relax (a language nobody else speaks)
+    head_start_s: float  # added to the queue's
+    emergency: bool
+    preferred: tuple[AgentId, ...]
+    simulated: bool
+
+    def __init__(
+        self,
+        contact: ContactId,
+        queue: QueueId,
+        channel: Channel,
+        needs: tuple[Need, ...] = (),
+        hard: frozenset[str] = frozenset(),
+        head_start_s: float = 0.0,
+        emergency: bool = False,
+        preferred: tuple[AgentId, ...] = (),
+        simulated: bool = False,
+    ) -> None:
+        self.contact = contact
+        self.queue = queue
+        self.channel = channel
+        self.needs = needs
+        self.hard = hard
+        self.head_start_s = head_start_s
+        self.emergency = emergency
+        self.preferred = preferred
+        self.simulated = simulated
 
 
-@value
+@dataclass(init=False, unsafe_hash=True)
 class CallerHungUp(Event):
     """The caller ended it: while waiting an abandon, in a talk its end."""
 
     contact: ContactId
 
+    def __init__(self, contact: ContactId) -> None:
+        self.contact = contact
 
-@value
+
+@dataclass(init=False, unsafe_hash=True)
 class CallerLost(Event):
     """The caller's browser or line vanished. The place (or the talk) is kept for `lost_s`."""
 
     contact: ContactId
 
+    def __init__(self, contact: ContactId) -> None:
+        self.contact = contact
 
-@value
+
+@dataclass(init=False, unsafe_hash=True)
 class CallerBack(Event):
     contact: ContactId
 
+    def __init__(self, contact: ContactId) -> None:
+        self.contact = contact
 
-@value
+
+@dataclass(init=False, unsafe_hash=True)
 class CallbackAsked(Event):
     """The caller hangs up and keeps the exact place; `not_before` is the earliest moment wished for."""
 
     contact: ContactId
-    not_before: float | None = None
+    not_before: float | None
+
+    def __init__(self, contact: ContactId, not_before: float | None = None) -> None:
+        self.contact = contact
+        self.not_before = not_before
 
 
-@value
+@dataclass(init=False, unsafe_hash=True)
 class OfferAccepted(Event):
     contact: ContactId
     agent: AgentId
     offer: str
 
+    def __init__(self, contact: ContactId, agent: AgentId, offer: str) -> None:
+        self.contact = contact
+        self.agent = agent
+        self.offer = offer
 
-@value
+
+@dataclass(init=False, unsafe_hash=True)
 class OfferDeclined(Event):
     contact: ContactId
     agent: AgentId
     offer: str
-    reason: str = "declined"
+    reason: str
+
+    def __init__(self, contact: ContactId, agent: AgentId, offer: str, reason: str = "declined") -> None:
+        self.contact = contact
+        self.agent = agent
+        self.offer = offer
+        self.reason = reason
 
 
-@value
+@dataclass(init=False, unsafe_hash=True)
 class PatientAnswered(Event):
     """DIALLING -> TALKING: the patient took the call-back."""
 
     contact: ContactId
 
+    def __init__(self, contact: ContactId) -> None:
+        self.contact = contact
 
-@value
+
+@dataclass(init=False, unsafe_hash=True)
 class PatientUnreached(Event):
     """The call-back rang out. `retry_at` puts it back with its place, None ends it with CALLBACK_FAILED."""
 
     contact: ContactId
-    retry_at: float | None = None
+    retry_at: float | None
+
+    def __init__(self, contact: ContactId, retry_at: float | None = None) -> None:
+        self.contact = contact
+        self.retry_at = retry_at
 
 
-@value
+@dataclass(init=False, unsafe_hash=True)
 class TalkHeld(Event):
     contact: ContactId
     agent: AgentId
 
+    def __init__(self, contact: ContactId, agent: AgentId) -> None:
+        self.contact = contact
+        self.agent = agent
 
-@value
+
+@dataclass(init=False, unsafe_hash=True)
 class TalkResumed(Event):
     contact: ContactId
     agent: AgentId
 
+    def __init__(self, contact: ContactId, agent: AgentId) -> None:
+        self.contact = contact
+        self.agent = agent
 
-@value
+
+@dataclass(init=False, unsafe_hash=True)
 class TalkEnded(Event):
     """The agent ended the talk."""
 
     contact: ContactId
     agent: AgentId
 
+    def __init__(self, contact: ContactId, agent: AgentId) -> None:
+        self.contact = contact
+        self.agent = agent
 
-@value
+
+@dataclass(init=False, unsafe_hash=True)
 class TalkTransferred(Event):
     """To a queue (waits there with its original enqueue time, ahead by right) or to one agent (offered to them alone).
 
@@ -277,17 +352,35 @@ class TalkTransferred(Event):
     contact: ContactId
     agent: AgentId
     queue: QueueId
-    to_agent: AgentId = ""
-    needs: tuple[Need, ...] | None = None
+    to_agent: AgentId
+    needs: tuple[Need, ...] | None
+
+    def __init__(
+        self,
+        contact: ContactId,
+        agent: AgentId,
+        queue: QueueId,
+        to_agent: AgentId = "",
+        needs: tuple[Need, ...] | None = None,
+    ) -> None:
+        self.contact = contact
+        self.agent = agent
+        self.queue = queue
+        self.to_agent = to_agent
+        self.needs = needs
 
 
-@value
+@dataclass(init=False, unsafe_hash=True)
 class WrapUpDone(Event):
     contact: ContactId
     agent: AgentId
 
+    def __init__(self, contact: ContactId, agent: AgentId) -> None:
+        self.contact = contact
+        self.agent = agent
 
-@value
+
+@dataclass(init=False, unsafe_hash=True)
 class ContactReordered(Event):
     """A supervisor moves a waiting contact by changing its head start; the reason is kept."""
 
@@ -295,17 +388,36 @@ class ContactReordered(Event):
     head_start_s: float
     by: AgentId
     reason: str
-    emergency: bool | None = None
+    emergency: bool | None
+
+    def __init__(
+        self,
+        contact: ContactId,
+        head_start_s: float,
+        by: AgentId,
+        reason: str,
+        emergency: bool | None = None,
+    ) -> None:
+        self.contact = contact
+        self.head_start_s = head_start_s
+        self.by = by
+        self.reason = reason
+        self.emergency = emergency
 
 
-@value
+@dataclass(init=False, unsafe_hash=True)
 class ContactCancelled(Event):
     contact: ContactId
     by: AgentId
     reason: str
 
+    def __init__(self, contact: ContactId, by: AgentId, reason: str) -> None:
+        self.contact = contact
+        self.by = by
+        self.reason = reason
 
-@value
+
+@dataclass(init=False, unsafe_hash=True)
 class TimePassed(Event):
     """A timer was due: the router expires leases, relaxes needs, overflows. `handle` does nothing else for it."""
 
@@ -313,12 +425,12 @@ class TimePassed(Event):
 # --- commands: what is to be done -------------------------------------------------------------------------
 
 
-@value
+@dataclass(init=False, unsafe_hash=True)
 class Command:
     pass
 
 
-@value
+@dataclass(init=False, unsafe_hash=True)
 class OfferContact(Command):
     """Ring the agent. The lease ends at `until`."""
 
@@ -327,24 +439,40 @@ class OfferContact(Command):
     offer: str
     until: float
 
+    def __init__(self, contact: ContactId, agent: AgentId, offer: str, until: float) -> None:
+        self.contact = contact
+        self.agent = agent
+        self.offer = offer
+        self.until = until
 
-@value
+
+@dataclass(init=False, unsafe_hash=True)
 class WithdrawOffer(Command):
     contact: ContactId
     agent: AgentId
     offer: str
     reason: str  # declined | expired | caller_gone | agent_gone | paused | emergency | cancelled | callback
 
+    def __init__(self, contact: ContactId, agent: AgentId, offer: str, reason: str) -> None:
+        self.contact = contact
+        self.agent = agent
+        self.offer = offer
+        self.reason = reason
 
-@value
+
+@dataclass(init=False, unsafe_hash=True)
 class DialPatient(Command):
     """The agent is reserved: ring the patient now."""
 
     contact: ContactId
     agent: AgentId
 
+    def __init__(self, contact: ContactId, agent: AgentId) -> None:
+        self.contact = contact
+        self.agent = agent
 
-@value
+
+@dataclass(init=False, unsafe_hash=True)
 class StopDialling(Command):
     """Stop ringing the patient: the agent has gone, the promise was taken back, or nobody reported in time."""
 
@@ -352,26 +480,43 @@ class StopDialling(Command):
     agent: AgentId
     reason: str  # agent_gone | caller_gone | cancelled | expired | unreached
 
+    def __init__(self, contact: ContactId, agent: AgentId, reason: str) -> None:
+        self.contact = contact
+        self.agent = agent
+        self.reason = reason
 
-@value
+
+@dataclass(init=False, unsafe_hash=True)
 class StartTalk(Command):
     contact: ContactId
     agent: AgentId
 
+    def __init__(self, contact: ContactId, agent: AgentId) -> None:
+        self.contact = contact
+        self.agent = agent
 
-@value
+
+@dataclass(init=False, unsafe_hash=True)
 class HoldTalk(Command):
     contact: ContactId
     agent: AgentId
 
+    def __init__(self, contact: ContactId, agent: AgentId) -> None:
+        self.contact = contact
+        self.agent = agent
 
-@value
+
+@dataclass(init=False, unsafe_hash=True)
 class ResumeTalk(Command):
     contact: ContactId
     agent: AgentId
 
+    def __init__(self, contact: ContactId, agent: AgentId) -> None:
+        self.contact = contact
+        self.agent = agent
 
-@value
+
+@dataclass(init=False, unsafe_hash=True)
 class StopTalk(Command):
     """The agent's side of the talk ends (ended, transferred, caller gone)."""
 
@@ -379,47 +524,74 @@ class StopTalk(Command):
     agent: AgentId
     reason: str  # ended | transferred | caller_gone | caller_lost | agent_gone
 
+    def __init__(self, contact: ContactId, agent: AgentId, reason: str) -> None:
+        self.contact = contact
+        self.agent = agent
+        self.reason = reason
 
-@value
+
+@dataclass(init=False, unsafe_hash=True)
 class StartWrapUp(Command):
     contact: ContactId
     agent: AgentId
     until: float
 
+    def __init__(self, contact: ContactId, agent: AgentId, until: float) -> None:
+        self.contact = contact
+        self.agent = agent
+        self.until = until
 
-@value
+
+@dataclass(init=False, unsafe_hash=True)
 class EndWrapUp(Command):
     contact: ContactId
     agent: AgentId
     reason: str  # saved | expired | agent_gone
 
+    def __init__(self, contact: ContactId, agent: AgentId, reason: str) -> None:
+        self.contact = contact
+        self.agent = agent
+        self.reason = reason
 
-@value
+
+@dataclass(init=False, unsafe_hash=True)
 class PauseAgent(Command):
     """The router paused an agent by itself (did not answer, browser gone)."""
 
     agent: AgentId
     reason: str
 
+    def __init__(self, agent: AgentId, reason: str) -> None:
+        self.agent = agent
+        self.reason = reason
 
-@value
+
+@dataclass(init=False, unsafe_hash=True)
 class RefuseContact(Command):
     """Closed, or full: say so kindly and offer what is useful."""
 
     contact: ContactId
     cause: EndCause
 
+    def __init__(self, contact: ContactId, cause: EndCause) -> None:
+        self.contact = contact
+        self.cause = cause
 
-@value
+
+@dataclass(init=False, unsafe_hash=True)
 class EndContact(Command):
     contact: ContactId
     cause: EndCause
+
+    def __init__(self, contact: ContactId, cause: EndCause) -> None:
+        self.contact = contact
+        self.cause = cause
 
 
 # --- what may be asked ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Place:
     """What an honest queue tells a caller. `position` is None when it grew for a fair reason: then the wait is said
     instead.
@@ -432,7 +604,7 @@ class Place:
     wait_high_s: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ContactView:
     """A contact as it stands. Times are seconds since the epoch, None where they do not apply."""
 
@@ -461,7 +633,7 @@ class ContactView:
     order_key: tuple[int, float, int]  # smaller is served first
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AgentView:
     id: AgentId
     presence: Presence
@@ -476,7 +648,7 @@ class AgentView:
     profile: AgentProfile
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class QueueView:
     id: QueueId
     rules: QueueRules
@@ -490,13 +662,23 @@ class QueueView:
     overflow_to: tuple[QueueId, ...]  # where it overflows by ratio now
 
 
-@value
+@dataclass(init=False, unsafe_hash=True)
 class Changes:
     """Folded states touched since the last mark, as JSON-ready dicts; None where the thing has ended."""
 
     contacts: Mapping[ContactId, Mapping[str, Any] | None]
     agents: Mapping[AgentId, Mapping[str, Any] | None]
     queues: Mapping[QueueId, Mapping[str, Any] | None]
+
+    def __init__(
+        self,
+        contacts: Mapping[ContactId, Mapping[str, Any] | None],
+        agents: Mapping[AgentId, Mapping[str, Any] | None],
+        queues: Mapping[QueueId, Mapping[str, Any] | None],
+    ) -> None:
+        self.contacts = contacts
+        self.agents = agents
+        self.queues = queues
 
 
 class IllegalEvent(Exception):

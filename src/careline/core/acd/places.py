@@ -8,7 +8,18 @@ from typing import Final
 
 from careline.core.acd.centre import Centre
 from careline.core.acd.model import Phase, Presence
-from careline.core.acd.state import CHANNEL_BITS, NEVER, Agent, Contact, Group, Queue, remove
+from careline.core.acd.state import (
+    CHANNEL_BITS,
+    HELD_FOR,
+    IN_GROUP,
+    NEVER,
+    NOWHERE,
+    Agent,
+    Contact,
+    Group,
+    Queue,
+    remove,
+)
 
 # Members by short names: looking one up on its enum costs on the hottest paths.
 _QUEUED: Final = Phase.QUEUED
@@ -17,9 +28,11 @@ _CALLBACK: Final = Phase.CALLBACK
 _DIALLING: Final = Phase.DIALLING
 _READY: Final = Presence.READY
 # Where a contact is counted in its queue.
-_UNCOUNTED, _COUNT_QUEUED, _COUNT_RINGING, _COUNT_CALLBACK, _COUNT_LOST = 0, 1, 2, 3, 4
-# Where it stands to be taken.
-_NOWHERE, _HELD_FOR, _IN_GROUP = 0, 1, 2
+_UNCOUNTED: Final = 0
+_COUNT_QUEUED: Final = 1
+_COUNT_RINGING: Final = 2
+_COUNT_CALLBACK: Final = 3
+_COUNT_LOST: Final = 4
 
 
 def apply_rules(r: Centre, q: Queue) -> None:
@@ -132,7 +145,7 @@ def enter_line(r: Centre, c: Contact, q: Queue) -> None:
 def note_overtakers(r: Centre, c: Contact, q: Queue) -> None:
     """One who comes back to an old place finds those ahead who came in the meantime, by right of a head start."""
     for entry in q.line:
-        other = entry[4]
+        other: Contact = entry[4]
         if other is c:
             return
         if other.came > c.first and not other.jumped:
@@ -194,7 +207,7 @@ def stand(r: Centre, c: Contact, q: Queue, now: float) -> None:
         group = q.own[asks, serving] = Group(q, serving, c.channel, asks)
     c.asks = group.asks
     c.group = group
-    c.place = _IN_GROUP
+    c.place = IN_GROUP
     if c.only:
         hold_for(r, c, group, now)
         if c.only and c.only_until < due:
@@ -204,9 +217,13 @@ def stand(r: Centre, c: Contact, q: Queue, now: float) -> None:
     q.unassigned += 1
     if q.ratios:
         r._ratio_moved[q.id] = q
-    if c.place == _IN_GROUP:
+    if c.place == IN_GROUP:
         group.enter(c.entry)
-    heappush(r._hot_contacts, c.entry)
+    hot = r._hot_contacts
+    if hot:
+        heappush(hot, c.entry)
+    else:
+        hot.append(c.entry)
     r.set_timer(c, due)
 
 
@@ -227,13 +244,13 @@ def hold_for(r: Centre, c: Contact, group: Group, now: float) -> None:
     if not only:
         c.direct = False
         return
-    c.place = _HELD_FOR
+    c.place = HELD_FOR
     for a in only:
         a.exclusive[c.id] = c
 
 
 def leave_spot(r: Centre, c: Contact) -> None:
-    if c.place == _NOWHERE:
+    if c.place == NOWHERE:
         return
     q = r._queues[c.queue]
     r.touch_queue(q)
@@ -241,15 +258,15 @@ def leave_spot(r: Centre, c: Contact) -> None:
     q.unassigned -= 1
     if q.ratios:
         r._ratio_moved[q.id] = q
-    if c.place == _HELD_FOR:
+    if c.place == HELD_FOR:
         for id in c.only:
             a = r._agents.get(id)
             if a is not None:
                 a.exclusive.pop(c.id, None)
     elif c.group is not None:
         c.group.leave(c.entry)
-    c.place = _NOWHERE
-    if c.whole and c.id in r._kept:
+    c.place = NOWHERE
+    if r._kept and c.whole and c.id in r._kept:
         for a in r._kept.pop(c.id).values():
             a.kept_for = ""
             r._hot_agents[a.id] = a

@@ -17,7 +17,7 @@ from heapq import heappop
 from typing import Any, Final
 
 from careline.core.acd.centre import Centre
-from careline.core.acd.duty import enlist, list_free, unlist
+from careline.core.acd.duty import enlist, list_free, stand_anew, unlist
 from careline.core.acd.hearing import HANDLERS
 from careline.core.acd.matching import best_for, check_ratio, match_now
 from careline.core.acd.model import (
@@ -106,13 +106,19 @@ class Router(Centre):
 
     def changes(self) -> Changes:
         """Folded states of all that was touched since the last mark; None where it has ended or signed out."""
-        contacts = self._contacts
-        agents = self._agents
-        return Changes(
-            {id: contacts[id].fold() if id in contacts else None for id in self._was_contact},
-            {id: agents[id].fold() if id in agents else None for id in self._was_agent},
-            {id: self._queues[id].fold() if self._queues[id].known else None for id in self._was_queue},
-        )
+        contacts: dict[ContactId, Mapping[str, Any] | None] = {}
+        for contact in self._was_contact:
+            c = self._contacts.get(contact)
+            contacts[contact] = c.fold() if c is not None else None
+        agents: dict[AgentId, Mapping[str, Any] | None] = {}
+        for agent in self._was_agent:
+            a = self._agents.get(agent)
+            agents[agent] = a.fold() if a is not None else None
+        queues: dict[QueueId, Mapping[str, Any] | None] = {}
+        for queue in self._was_queue:
+            q = self._queues[queue]
+            queues[queue] = q.fold() if q.known else None
+        return Changes(contacts, agents, queues)
 
     def mark(self) -> None:
         """From here on changes are counted, and to here `rollback` returns."""
@@ -132,8 +138,12 @@ class Router(Centre):
                 unlist(self, a)
         self._now = self._marked_at
         for id, queue_state in self._was_queue.items():
-            self._queues[id].put_back(queue_state)
-            apply_rules(self, self._queues[id])
+            q = self._queues[id]
+            selection = q.rules.selection
+            q.put_back(queue_state)
+            apply_rules(self, q)
+            if q.rules.selection is not selection:
+                stand_anew(self, q)
         for a, agent_state in self._was_agent.values():
             if agent_state is not None:
                 a.put_back(agent_state)

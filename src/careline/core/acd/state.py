@@ -29,7 +29,7 @@ Json = dict[str, Any]
 # Compared as a tuple, and by identity: the type is left open so that a compiled router keeps the very object.
 Entry = tuple[Any, ...]
 
-NEVER = float("inf")
+NEVER: Final = float("inf")
 
 # What a contact asks for and what an agent has are sets of bits, so that one `&` tells whether they fit. The first bits
 # are the channels'; the router numbers skills at their proficiencies after them.
@@ -42,7 +42,21 @@ _READY: Final = Presence.READY
 _QUEUED: Final = Phase.QUEUED
 _COMPLETED: Final = EndCause.COMPLETED
 
-RINGING, DIALS, TALKS, WRITES = "ringing", "dialling", "talking", "wrap_up"
+# What an agent does with one piece of work.
+RINGING: Final = "ringing"
+DIALS: Final = "dialling"
+TALKS: Final = "talking"
+WRITES: Final = "wrap_up"
+
+# Where a contact stands to be taken.
+NOWHERE: Final = 0
+HELD_FOR: Final = 1  # by some agents alone
+IN_GROUP: Final = 2
+
+
+# What most contacts have none of, shared by all of them: never changed in place.
+_NONE: Final[list[Any]] = []
+_NOBODY: Final[dict[str, float]] = {}
 
 
 class Contact:
@@ -114,16 +128,16 @@ class Contact:
         self.head_start_s = 0.0
         self.emergency = False
         self.needs: tuple[Need, ...] = ()
-        self.folded_needs: list[list[Any]] = []
+        self.folded_needs: list[list[Any]] = _NONE
         self.hard: frozenset[str] = frozenset()
-        self.folded_hard: list[str] = []
+        self.folded_hard: list[str] = _NONE
         self.preferred: tuple[str, ...] = ()
-        self.folded_preferred: list[str] = []
+        self.folded_preferred: list[str] = _NONE
         self.only: tuple[str, ...] = ()  # the agents who may take it now, while a window runs
         self.only_until = 0.0
         self.stood_at = queued_at  # the moment its needs, overflow and windows were last worked out for
         self.direct = False  # handed to `only` by name: skills and queue do not matter
-        self.declined: dict[str, float] = {}  # agent -> until when they are not asked again
+        self.declined: dict[str, float] = _NOBODY  # agent -> until when they are not asked again
         self.agent = ""
         self.offer = ""
         self.offers = 0
@@ -148,14 +162,14 @@ class Contact:
 
     def ask_for(self, needs: tuple[Need, ...]) -> None:
         self.needs = needs
-        self.folded_needs = [[need.skill, need.least] for need in needs]
+        self.folded_needs = [[need.skill, need.least] for need in needs] if needs else _NONE
 
     def keep_to(self, hard: frozenset[str], preferred: tuple[str, ...]) -> None:
         """What never changes in a contact's life: needs that do not relax, agents it would rather have."""
         self.hard = hard
-        self.folded_hard = sorted(hard)
+        self.folded_hard = sorted(hard) if hard else _NONE
         self.preferred = preferred
-        self.folded_preferred = list(preferred)
+        self.folded_preferred = list(preferred) if preferred else _NONE
 
     def copy(self) -> tuple[Any, ...]:
         """Everything that is state, for `put_back`."""
@@ -238,43 +252,46 @@ class Contact:
         )
 
     def fold(self) -> Json:
-        return {
-            "id": self.id,
-            "queue": self.queue,
-            "channel": self.channel._value_,
-            "phase": self.phase._value_,
-            "queued_at": self.queued_at,
-            "entered_at": self.entered_at,
-            "since": self.since,
-            "key": self.key,
-            "seq": self.seq,
-            "first": self.first,
-            "came": self.came,
-            "jumped": self.jumped,
-            "head_start_s": self.head_start_s,
-            "emergency": self.emergency,
-            "needs": self.folded_needs,
-            "hard": self.folded_hard,
-            "preferred": self.folded_preferred,
-            "only": list(self.only) if self.only else [],
-            "only_until": self.only_until,
-            "stood_at": self.stood_at,
-            "direct": self.direct,
-            "declined": dict(self.declined) if self.declined else {},
-            "agent": self.agent,
-            "offer": self.offer,
-            "offers": self.offers,
-            "until": self.until,
-            "lost_since": self.lost_since,
-            "held_since": self.held_since,
-            "not_before": self.not_before,
-            "callback": self.callback,
-            "tries": self.tries,
-            "talk": self.talk,
-            "simulated": self.simulated,
-            "waited": self.waited,
-            "cause": self.cause._value_,
-        }
+        f = _FOLDED_CONTACT.copy()  # a dict of this size is copied and overwritten far quicker than built
+        self.fold_into(f)
+        return f
+
+    def fold_into(self, f: Json) -> None:
+        f["id"] = self.id
+        f["queue"] = self.queue
+        f["channel"] = self.channel._value_
+        f["phase"] = self.phase._value_
+        f["queued_at"] = self.queued_at
+        f["entered_at"] = self.entered_at
+        f["since"] = self.since
+        f["key"] = self.key
+        f["seq"] = self.seq
+        f["first"] = self.first
+        f["came"] = self.came
+        f["jumped"] = self.jumped
+        f["head_start_s"] = self.head_start_s
+        f["emergency"] = self.emergency
+        f["needs"] = self.folded_needs
+        f["hard"] = self.folded_hard
+        f["preferred"] = self.folded_preferred
+        f["only"] = list(self.only) if self.only else []
+        f["only_until"] = self.only_until
+        f["stood_at"] = self.stood_at
+        f["direct"] = self.direct
+        f["declined"] = dict(self.declined) if self.declined else {}
+        f["agent"] = self.agent
+        f["offer"] = self.offer
+        f["offers"] = self.offers
+        f["until"] = self.until
+        f["lost_since"] = self.lost_since
+        f["held_since"] = self.held_since
+        f["not_before"] = self.not_before
+        f["callback"] = self.callback
+        f["tries"] = self.tries
+        f["talk"] = self.talk
+        f["simulated"] = self.simulated
+        f["waited"] = self.waited
+        f["cause"] = self.cause._value_
 
     @classmethod
     def unfold(cls, f: Mapping[str, Any]) -> Contact:
@@ -316,6 +333,10 @@ class Contact:
             )
         )
         return c
+
+
+_FOLDED_CONTACT: Final[Json] = {}
+Contact("", "", _VOICE, 0.0).fold_into(_FOLDED_CONTACT)
 
 
 class Task:
@@ -440,7 +461,7 @@ class Agent:
             "idle_s": self.idle_s,
             "accounted": self.accounted,
             "share": self.share,
-            "work": {k: [t.doing, t.channel._value_, t.until] for k, t in self.work.items()},
+            "work": {k: [t.doing, t.channel._value_, t.until] for k, t in self.work.items()} if self.work else {},
         }
 
     @classmethod
@@ -524,6 +545,8 @@ class Group:
         if not line:
             line.append(entry)
             self.show()
+        elif line[-1] < entry:
+            line.append(entry)
         elif entry < line[0]:
             for heads in self.fronts:
                 remove(heads, line[0])
@@ -559,7 +582,7 @@ class Group:
 
 
 def remove(line: list[Entry], entry: Entry) -> None:
-    at = bisect_left(line, entry)
+    at = 0 if line[0] is entry else bisect_left(line, entry)  # who leaves is the first more often than not
     assert line[at] is entry
     del line[at]
 

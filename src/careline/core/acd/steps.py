@@ -21,7 +21,7 @@ from careline.core.acd.model import (
     WithdrawOffer,
 )
 from careline.core.acd.places import lift, settle
-from careline.core.acd.state import DIALS, NEVER, RINGING, TALKS, WRITES, Agent, Contact, Task
+from careline.core.acd.state import DIALS, NEVER, NOWHERE, RINGING, TALKS, WRITES, Agent, Contact, Task
 
 # Members by short names: looking one up on its enum costs on the hottest paths.
 _QUEUED: Final = Phase.QUEUED
@@ -31,8 +31,6 @@ _WRAP_UP: Final = Phase.WRAP_UP
 _ENDED: Final = Phase.ENDED
 _ON_AGENT_GONE: Final = Inner.AGENT_GONE
 _ON_OFFER_TAKEN_BACK: Final = Inner.OFFER_TAKEN_BACK
-# Where it stands to be taken.
-_NOWHERE, _HELD_FOR, _IN_GROUP = 0, 1, 2
 
 
 def drop_work(r: Centre, a: Agent, id: ContactId) -> None:
@@ -177,7 +175,7 @@ def take_back_rest(r: Centre, a: Agent) -> None:
 
 def count_loss(r: Centre, c: Contact) -> None:
     """Count a loss from the line for the estimate."""
-    if c.place != _NOWHERE:
+    if c.place != NOWHERE:
         q = r._queues[c.queue]
         r.touch_queue(q)
         q.given_up += 1.0

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import subprocess
@@ -7,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import httpx
 import pytest
@@ -52,7 +54,7 @@ def test_in_the_house_network_it_speaks_tls_that_a_telephone_can_trust(tmp_path,
     front = subprocess.Popen([caddy(), "run", "--adapter", "caddyfile", "--config", file], stderr=subprocess.DEVNULL)
     root = storage / "pki" / "authorities" / "local" / "root.crt"
     try:
-        until(lambda: root.exists() and answers(port))
+        until(lambda: root.exists() and shakes_hands(port, root))
         trusting = ssl.create_default_context(cafile=str(root))
         answer = httpx.get(f"https://localhost:{port}/call/river-1/", verify=trusting, trust_env=False)
         assert (answer.status_code, answer.text) == (200, "https /call/river-1/")
@@ -66,9 +68,13 @@ def test_in_the_house_network_it_speaks_tls_that_a_telephone_can_trust(tmp_path,
         upstream.shutdown()
 
 
-def answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def shakes_hands(port: int, root: Path) -> bool:
+    """The certificate itself is made a moment after that of its authority."""
+    trusting = ssl.create_default_context(cafile=str(root))
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5) as plain:
+        trusting.wrap_socket(plain, server_hostname="localhost").close()
+        return True
+    return False
 
 
 def until(true: Callable[[], bool], seconds: float = 20.0) -> None:

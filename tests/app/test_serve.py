@@ -52,7 +52,9 @@ class System:
     def start(self) -> None:
         self.process = self.command("serve", CARELINE_POSTGRES=os.environ.get("CARELINE_POSTGRES", "wheel"))
         eventually(self.answers, within_s=240)
-        eventually(lambda: "jobs" in self.pids(), within_s=60)  # what nobody waits for is started after the first answer
+        eventually(
+            lambda: "jobs" in self.pids(), within_s=60
+        )  # what nobody waits for is started after the first answer
 
     def answers(self) -> bool:
         assert self.process is not None

@@ -101,7 +101,11 @@ def test_signal_sent_to_make_alone_stops_what_it_runs(tmp_path, number):
     (tmp_path / "supervised.py").write_text(SUPERVISED)
     recipe = f"all:\n\t@exec {sys.executable} {tmp_path}/supervised.py {tmp_path} --with-parent\n"
     (tmp_path / "Makefile").write_text(recipe)
-    with subprocess.Popen(["make", "-f", str(tmp_path / "Makefile")], stderr=subprocess.DEVNULL) as make:
+    with subprocess.Popen(
+        ["make", "-f", str(tmp_path / "Makefile")],
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored where the tests run behind an "&"
+    ) as make:
         eventually(lambda: len(pids(tmp_path)) == 2)
         running = pids(tmp_path)
 

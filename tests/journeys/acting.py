@@ -138,7 +138,8 @@ def axe(page: Page) -> list[str]:
 
 def picture(page: Page, name: str, *, full: bool = False, checked: bool = True) -> None:
     """The screen fits its width and axe finds nothing; kept for the docs where CARELINE_PICTURES is set."""
-    assert page.evaluate(TOO_WIDE) == [], name
+    too_wide = page.evaluate(TOO_WIDE)
+    assert too_wide == [], f"{name}: {too_wide}"
     if checked:
         assert axe(page) == [], name
     if os.environ.get("CARELINE_PICTURES"):

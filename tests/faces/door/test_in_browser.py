@@ -107,7 +107,7 @@ def test_signing_in_with_a_passkey_alone(page, looked_at, posting, district):
     page.get_by_label("What you call this key").fill("Laptop")
     page.get_by_label("Sign in with this key alone").check()
     page.get_by_role("button", name="Add the key").click()
-    page.wait_for_url(re.compile("/2fa/(webauthn|recovery-codes)/"))
+    page.wait_for_url(re.compile(r"/2fa/(webauthn/$|recovery-codes/)"))
     page.goto("/accounts/2fa/webauthn/")
     expect(page.get_by_text("Laptop")).to_be_visible()
     looked_at("keys")

@@ -19,7 +19,9 @@ import random
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -130,10 +132,18 @@ def lines(router: Any) -> dict[str, list[str]]:
     return {queue: [contact for _, contact in sorted(places)] for queue, places in found.items()}
 
 
-def start(port: int) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-c", LIVE, "live", "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+def start(port: int, log: Path | None = None) -> subprocess.Popen[bytes]:
+    said = log.open("wb") if log else subprocess.DEVNULL
+    return subprocess.Popen([sys.executable, "-c", LIVE, "live", "--port", str(port)], stdout=said, stderr=said)
+
+
+def until_it_stands_by(log: Path) -> None:
+    """The standby has loaded everything and waits for the address of the active one."""
+    end = time.perf_counter() + PATIENCE_S
+    while b"waits_for_address" not in log.read_bytes():
+        if time.perf_counter() > end:
+            raise SystemExit(f"no standby after {PATIENCE_S} s: {log.read_text()[-1000:]}")
+        time.sleep(0.05)
 
 
 def until(db: psycopg.Connection[Any], sql: str, *params: Any) -> Any:
@@ -152,13 +162,12 @@ def one_round(centre: Centre, db: psycopg.Connection[Any], port: int, name: str,
     process = start(port)
     until(db, "SELECT 1 FROM switchboard_fence WHERE number > %s", fence)
     until_answers(port)
-    others = [start(port)] if warm else []
+    others = []
     if warm:
-        until(
-            db,
-            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
-            " AND application_name = 'careline switchboard' HAVING count(*) = 2",
-        )
+        with tempfile.TemporaryDirectory(prefix="careline-bench-") as folder:
+            log = Path(folder) / "standby.log"
+            others.append(start(port, log))
+            until_it_stands_by(log)
     [last] = db.execute("SELECT max(position) FROM contacts_ledgerrow").fetchone() or [0]
     killed = time.perf_counter()
     process.kill()

@@ -19,7 +19,9 @@ from django.utils import timezone
 from careline.base.accounts.models import User, WorkSession
 from careline.base.accounts.rights import SESSION_POSTING, NotSignedIn, Reader, reader_in_session
 from careline.base.accounts.rules import idle
+from careline.base.prepared import Prepared
 
+_seen = Prepared(lambda key: WorkSession.objects.filter(session_key=key).values_list("seen_at", flat=True), key=str)
 RENEW_EVERY = timedelta(seconds=30)  # one write, not one a click
 BACKGROUND_HEADER = "X-Careline-Background"
 
@@ -79,4 +81,4 @@ def clear_ended_sessions() -> int:
 
 
 def _seen_at(session_key: str) -> datetime | None:
-    return WorkSession.objects.filter(session_key=session_key).values_list("seen_at", flat=True).first()
+    return _seen.first(key=session_key)

@@ -7,7 +7,9 @@ and rebuilt from the ledger, they come out the same. `LiveState` holds the route
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
+from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
 from careline.base.accounts.models import User
@@ -98,6 +100,12 @@ class CallerDetails(models.Model):
     patient = models.ForeignKey(Patient, models.SET_NULL, null=True, related_name="+")  # when the caller has a record
     note = models.TextField(blank=True)
     verified_level = models.PositiveSmallIntegerField(default=0)  # disclosure level of reference/policy.md
+
+    class Meta:
+        indexes = [  # the list of contacts looks for any part of a name or number
+            GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="caller_name_parts"),
+            GinIndex(OpClass("number", name="gin_trgm_ops"), name="caller_number_parts"),
+        ]
 
 
 class ContactPatient(models.Model):

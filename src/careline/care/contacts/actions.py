@@ -292,6 +292,10 @@ def _link(reader: Reader, contact: Contact, patients: list[Patient], now: dateti
 
 def _describe_caller(reader: Reader, contact: Contact, caller: Mapping[str, Any], note: str | None) -> None:
     details, _made = CallerDetails.objects.get_or_create(contact=contact)
+    if details.caller_erased_at:
+        caller = {}
+    if details.words_erased_at:
+        note = None
     if "name" in caller:
         details.name = str(caller["name"] or "").strip()[:200]
     if "number" in caller:

@@ -98,6 +98,9 @@ class CallerDetails(models.Model):
     patient = models.ForeignKey(Patient, models.SET_NULL, null=True, related_name="+")  # when the caller has a record
     note = models.TextField(blank=True)
     verified_level = models.PositiveSmallIntegerField(default=0)  # disclosure level of reference/policy.md
+    # Erased (erasing.py): from then on nothing is written here again, not even from a page that was still open.
+    caller_erased_at = models.DateTimeField(null=True)
+    words_erased_at = models.DateTimeField(null=True)
 
 
 class ContactPatient(models.Model):

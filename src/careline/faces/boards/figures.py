@@ -283,7 +283,9 @@ def agent_groups(agents: list[AgentNow]) -> list[Group]:
         state, started_at = begun.get(agent.user.pk, ("", None))
         since = started_at if state == INTERVALS.get(name, "paused") else agent.since if not agent.phases else None
         late = since is not None and (now - since).total_seconds() > USUAL_S.get(name, 86_400)
-        groups[name].agents.append(AgentRow(agent.user.pk, short_name(agent.user), since, late, agent.reason, agent.user.simulated))
+        groups[name].agents.append(
+            AgentRow(agent.user.pk, short_name(agent.user), since, late, agent.reason, agent.user.simulated)
+        )
     for group in groups.values():
         group.agents.sort(key=lambda row: (row.since is None, row.since or now, row.name))
     return list(groups.values())

@@ -34,7 +34,9 @@ class Command(BaseCommand):
         if organisation is None:
             raise CommandError(f"There is no organisation with the code {options['organisation']!r}.")
         days = LENGTHS[options["length"]]
-        first = options["first"] or timezone.localdate(timezone=ZoneInfo(organisation.timezone)) - timedelta(days=days - 1)
+        first = options["first"] or timezone.localdate(timezone=ZoneInfo(organisation.timezone)) - timedelta(
+            days=days - 1
+        )
         period = Period.days(first, days, organisation.timezone)
         with translation.override(options["language"]):
             self.print(reader_of_everything(organisation), period, options["csv"])

@@ -232,16 +232,31 @@ class Service:
 
     def _welcome(self, sign_ins: list[list[str]], took_s: float) -> None:
         log.info("ready", url=self.addresses.url, took_s=round(took_s, 1), home=str(self.home.root))
+        trust = self._how_to_trust()
         if not self.quiet:
+            if trust:
+                print("\n".join(trust), flush=True)
             return
         self._say("")
         self._say(f"Careline answers on {self.addresses.url}  (after {took_s:.1f} s; Ctrl-C stops it)")
         if sign_ins:
             self._say(sign_in_table(sign_ins))
-        if self.addresses.lan and not self.addresses.certificate:
-            root = self.home.root / "caddy" / "pki" / "authorities" / "local" / "root.crt"
-            self._say(f"Telephones trust it once they have this certificate: {root}")
+        for line in trust:
+            self._say(line)
         self._say(f"Logs: {self.home.logs}")
+
+    def _how_to_trust(self) -> list[str]:
+        """For people at the terminal, where browsers do not know by themselves that they may trust us."""
+        if not self.addresses.lan or self.addresses.certificate:
+            return []
+        root = front.root_certificate(self.home.root / "caddy")
+        return [
+            "Browsers and telephones trust this address once they have the root certificate of this machine:",
+            f"    {root}",
+            f"    SHA-256 {front.fingerprint_of(root)}",
+            "Copy that file (never root.key beside it) to each and add it as a trusted authority: as a profile on iOS, under",
+            "Security > CA certificate on Android, under Authorities in a browser. More: docs/how-to/trust-the-certificate.md",
+        ]
 
     def _say(self, text: str) -> None:
         if self.quiet:

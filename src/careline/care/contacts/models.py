@@ -8,6 +8,7 @@ and rebuilt from the ledger, they come out the same. `LiveState` holds the route
 from __future__ import annotations
 
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from careline.base.accounts.models import User
@@ -116,7 +117,7 @@ class ContactText(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     contact = models.ForeignKey(Contact, models.CASCADE, related_name="texts")
-    at = models.DateTimeField(auto_now_add=True)
+    at = models.DateTimeField(default=timezone.now)
     by_agent = models.UUIDField(null=True)  # empty: the patient
     text = models.TextField()
 

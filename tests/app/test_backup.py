@@ -80,7 +80,7 @@ def test_keys_stay_apart_and_both_files_are_private(filled, tmp_path):
         dump = tar.extractfile("database.dump").read()
     assert packed == {"about.json", "database.dump", "files/talks/one.bin"}
     assert not any(secret.encode() in dump for secret in filled.home.keys().values())
-    assert set(json.loads(keys.read_text())) == {"secret_key"}
+    assert set(json.loads(keys.read_text())) == {"secret_key", "former_keys"}
     assert {stat.S_IMODE(path.stat().st_mode) for path in (file, keys)} == {0o600}
 
 

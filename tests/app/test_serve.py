@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -134,6 +135,65 @@ def test_port_of_another_program_is_named_with_the_setting_that_avoids_it(system
     said = elsewhere.said.read_text()
     assert f"Port {system.ports[0]} on 127.0.0.1 is taken by another program" in said
     assert "choose another port with PORT" in said
+
+
+SIGN_SOMEBODY_IN = """
+import importlib
+from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import encrypt
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from careline.base.accounts.models import User
+user = User.objects.create_superuser("iryna", password="a-long-winter-evening")
+Authenticator.objects.create(user=user, type="totp", data={"secret": encrypt("JBSWY3DP")})
+session = importlib.import_module(settings.SESSION_ENGINE).SessionStore()
+session[SESSION_KEY], session[HASH_SESSION_KEY] = str(user.pk), user.get_session_auth_hash()
+session[BACKEND_SESSION_KEY] = "careline.base.accounts.backends.AccountBackend"
+session.save()
+print("session", session.session_key)
+"""
+OPEN_THE_SEAL = """
+from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import decrypt
+print("opened", decrypt(Authenticator.objects.get().data["secret"]))
+"""
+
+
+def test_a_new_key_signs_nobody_out_and_seals_anew_while_everything_runs(system):
+    assert system.command("shell", "-c", SIGN_SOMEBODY_IN).wait(60) == 0, system.said.read_text()
+    cookie = {"sessionid": re.findall(r"session (\w+)", system.said.read_text())[-1]}
+    before = system.pids()
+    old = json.loads((system.folder / "keys.json").read_text())["secret_key"]
+
+    assert system.command("rotate-key", "--keep", "2").wait(240) == 0, system.said.read_text()
+    said = system.said.read_text()
+
+    assert "The old one holds for 2 more days." in said
+    assert "Sealed anew: 1." in said
+    after, kept = system.pids(), json.loads((system.folder / "keys.json").read_text())
+    assert {name for name in before if before[name] != after[name]} == {"web", "live", "live-standby", "jobs"}
+    assert [each["key"] for each in kept["former_keys"]] == [old]
+    for name in ("web", "live", "live-standby", "jobs"):
+        environment = Path(f"/proc/{after[name]}/environ").read_bytes()
+        assert f"CARELINE_SECRET_KEY={kept['secret_key']}\0".encode() in environment
+    with httpx.Client(base_url=system.url, cookies=cookie) as browser:
+        page = browser.get("/admin/")
+    assert (page.status_code, page.cookies.get("sessionid")) == (200, None)  # signed in, by the very same cookie
+    alone = {"CARELINE_SECRET_KEY": kept["secret_key"]}  # without the old key beside it
+    assert system.command("shell", "-c", OPEN_THE_SEAL, **alone).wait(60) == 0
+    assert "opened JBSWY3DP" in system.said.read_text()
+
+
+def test_a_key_that_leaked_is_void_at_once(system):
+    assert system.command("shell", "-c", SIGN_SOMEBODY_IN.replace("iryna", "olha")).wait(60) == 0
+    cookie = {"sessionid": re.findall(r"session (\w+)", system.said.read_text())[-1]}
+    assert httpx.get(f"{system.url}/admin/", cookies=cookie).status_code == 200
+
+    assert system.command("rotate-key", "--keep", "0").wait(240) == 0, system.said.read_text()
+
+    assert "The old one is void." in system.said.read_text()
+    assert httpx.get(f"{system.url}/admin/", cookies=cookie).status_code == 302
+    assert json.loads((system.folder / "keys.json").read_text())["former_keys"] == []
 
 
 @pytest.mark.parametrize("part", ["web", "live", "front", "postgres"])

@@ -351,6 +351,24 @@ class TestTime:
 
         assert 1001.0 <= clock() <= 1001.2
 
+    def test_a_day_forward_is_believed_when_it_stays(self):
+        wall, ticks = Time(1000.0), Time(0.0)
+        clock = SteadyClock(wall, ticks)
+
+        def after(seconds: float) -> float:
+            wall.now += seconds
+            ticks.now += seconds
+            return clock()
+
+        wall.now += 86_400.0
+        assert [after(1.0), after(200.0)] == [1001.0, 1201.0]  # perhaps somebody's slip
+        wall.now -= 86_400.0
+        assert after(200.0) == 1401.0  # it was
+
+        wall.now += 86_400.0
+        assert [after(1.0), after(299.0)] == [1402.0, 1701.0]
+        assert after(1.0) == wall.now
+
 
 class TestWords:
     async def test_a_reason_in_ones_own_words_is_kept_apart(self, staffed):

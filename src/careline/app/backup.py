@@ -25,6 +25,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from careline.app import keys as secret_keys
 from careline.app import programs as pg
 from careline.app.failures import (
     BackupNewer,
@@ -39,6 +40,7 @@ from careline.app.failures import (
 )
 from careline.app.places import Home, default_home, private_write, speaking_of
 from careline.app.postgres import Cluster
+from careline.base.keys import CURRENT, FORMER
 
 FORMAT = 1
 
@@ -124,6 +126,7 @@ def write_backup(home: Home, target: Path, keys: Path | None = None) -> None:
     for path in filter(None, (target, keys)):
         if path.exists():
             raise FileExists(file=path)
+    secret = _keys_in_use(home) if keys else {}
     with speaking_of(target.parent), database(home) as place, tempfile.TemporaryDirectory(dir=target.parent) as folder:
         dump, fresh = Path(folder) / "database.dump", Path(folder) / "backup.tar"
         place.run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={dump}")
@@ -141,8 +144,20 @@ def write_backup(home: Home, target: Path, keys: Path | None = None) -> None:
         fresh.chmod(0o600)
         fresh.replace(target)
     if keys:
-        home.prepare()
-        private_write(keys, json.dumps({"secret_key": home.keys()["secret_key"]}))
+        private_write(keys, json.dumps(secret))
+
+
+def _keys_in_use(home: Home) -> dict[str, object]:
+    """What opens this installation's sessions and second factors: also when it comes from CARELINE_SECRET_KEY.
+
+    Raises KeyElsewhere when Careline was started with a key that cannot be seen from here.
+    """
+    home.prepare()
+    current = secret_keys.in_use(home)
+    if os.environ.get(CURRENT):
+        former = secret_keys.dated(os.environ.get(FORMER, ""))
+        return secret_keys.as_json(secret_keys.Keys(current, former))
+    return secret_keys.as_json(secret_keys.kept(home))
 
 
 def _add_text(tar: tarfile.TarFile, name: str, text: str) -> None:
@@ -168,7 +183,8 @@ def read_backup(home: Home, source: Path, keys: Path | None = None, force: bool 
             restore_dump(place, unpacked / "database.dump")
             put_files(unpacked / "files", place.files)
     if keys:
-        home.write_keys({**home.keys(), **json.loads(keys.read_text())})
+        home.write_keys({**home.keys(), "former_keys": [], **json.loads(keys.read_text())})
+        (home.run / "key").unlink(missing_ok=True)
 
 
 def _roomy(home: Home) -> Path | None:
@@ -322,6 +338,8 @@ def _restore(home: Home, arguments: list[str]) -> int:
     parser.add_argument("--force", action="store_true", help="replace what is in the database")
     chosen = parser.parse_args(arguments)
     read_backup(home, chosen.file, chosen.keys, chosen.force)
+    if chosen.keys and os.environ.get(CURRENT) not in (None, "", home.keys()["secret_key"]):
+        print(f"{CURRENT} is set and is not the restored key. Take it out, or put the restored one there.")
     print("Restored. Start Careline: it brings an older database up to date by itself.")
     return 0
 

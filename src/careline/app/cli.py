@@ -15,6 +15,7 @@ OWN = {
     "demo-traffic": ("careline.app.traffic.process", "the simulated people of the demo"),
     "backup": ("careline.app.backup", "write the database and the files into one file"),
     "restore": ("careline.app.backup", "read such a file back"),
+    "rotate-key": ("careline.app.keys", "a new secret key; nobody is signed out"),
     "upgrade-database": ("careline.app.backup", "move our own database to a newer PostgreSQL"),
 }
 
@@ -42,6 +43,7 @@ def list_own() -> None:
 
 def at_home() -> None:
     """Lets a management command reach the installation's own database and keys, unless it was told of others."""
+    from careline.app import keys
     from careline.app.places import Home, default_home
     from careline.app.postgres import Cluster
 
@@ -50,7 +52,7 @@ def at_home() -> None:
         return
     if not os.environ.get("DATABASE_URL"):
         os.environ["DATABASE_URL"] = Cluster(home).url()
-    os.environ.setdefault("CARELINE_SECRET_KEY", home.keys()["secret_key"])
+    os.environ.update(keys.environment(home))
     os.environ.setdefault("CARELINE_FILES", str(home.files))
 
 

@@ -98,6 +98,27 @@ class PreparingFailed(StartFailed):
     message = _("Careline could not be made ready. What went wrong stands above.")
 
 
+class KeyFromEnvironment(CareError):
+    code = "key_from_environment"
+    message = _(
+        "The key is set in the environment (CARELINE_SECRET_KEY). Change it there, put the old one into "
+        "CARELINE_SECRET_KEY_FALLBACKS, and start Careline again."
+    )
+
+
+class KeyElsewhere(CareError):
+    code = "key_elsewhere"
+    message = _(
+        "Careline was started with another key than the one in %(folder)s. Give this command the same "
+        "CARELINE_SECRET_KEY, or start Careline again without it."
+    )
+
+
+class KeyNotTaken(CareError):
+    code = "key_not_taken"
+    message = _("The new key is written, but the running Careline has not taken it over. Start it again.")
+
+
 class BackupUnreadable(CareError):
     code = "backup_unreadable"
     message = _("%(file)s is not a backup of Careline, or it is damaged.")

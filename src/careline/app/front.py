@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import os
 import shutil
 import socket
+import ssl
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +24,7 @@ CADDYFILE = """\
 	grace_period 1s
 	default_sni {sni}
 	storage file_system "{storage}"
-	log default {{
+{servers}	log default {{
 		output stderr
 		format json
 		level WARN
@@ -33,6 +35,7 @@ CADDYFILE = """\
 	{tls}
 	header {{
 		-Server
+		{hsts}
 		X-Content-Type-Options nosniff
 		Referrer-Policy same-origin
 		Cross-Origin-Opener-Policy same-origin
@@ -74,10 +77,40 @@ CADDYFILE = """\
 }}
 """
 
+# Who speaks HTTP to the TLS port (an address typed without its https) is sent on, instead of being told of an error.
+SAME_PORT = """\
+	servers {bind}:{port} {{
+		listener_wrappers {{
+			http_redirect
+			tls
+		}}
+	}}
+"""
+
+# Temporary (307), so that no browser remembers it when TLS is taken away again; and only for names that are ours.
+PLAIN = """\
+{addresses} {{
+	bind {bind}
+	header -Server
+	redir https://{{host}}{suffix}{{uri}} 307
+}}
+http://:{plain} {{
+	bind {bind}
+	header -Server
+	respond 421
+}}
+"""
+
+OWN_CERTIFICATE_HSTS_S = 24 * 3600
+
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where everything listens. `hosts` are the names and numbers browsers may use in LAN mode."""
+    """Where everything listens. `hosts` are the names and numbers browsers may use in LAN mode.
+
+    `plain`: the port on which HTTP is answered with the way to HTTPS, beside `port` itself, which does so too.
+    `hsts_s`: for how long (seconds) browsers must not come by HTTP any more; 0 takes back what was said before.
+    """
 
     port: int
     web: int
@@ -85,10 +118,13 @@ class Addresses:
     lan: bool = False
     hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     certificate: tuple[str, str] | None = None  # files: certificate chain, key
+    plain: int | None = None
+    hsts_s: int = 0
 
     @classmethod
     def from_environment(cls) -> Addresses:
-        """PORT, CARELINE_WEB_PORT, CARELINE_LIVE_PORT, LAN, CARELINE_HOSTS, CARELINE_TLS_CERT, CARELINE_TLS_KEY.
+        """PORT, CARELINE_WEB_PORT, CARELINE_LIVE_PORT, LAN, CARELINE_HOSTS, CARELINE_TLS_CERT, CARELINE_TLS_KEY,
+        CARELINE_HTTP_PORT, CARELINE_HSTS_S.
 
         web and live follow PORT, so that two installations on one machine need two settings, not six.
         """
@@ -105,6 +141,8 @@ class Addresses:
             lan=lan,
             hosts=tuple(dict.fromkeys([*given, *own])),
             certificate=certificate if all(certificate) else None,
+            plain=_plain(port) if lan else None,
+            hsts_s=int(os.environ.get("CARELINE_HSTS_S") or (OWN_CERTIFICATE_HSTS_S if all(certificate) else 0)),
         )
 
     @property
@@ -116,14 +154,31 @@ class Addresses:
 
     def refuse_taken(self) -> None:
         """Raises PortTaken, naming the setting that moves us out of the way."""
-        for port, setting in ((self.port, "PORT"), (self.web, "CARELINE_WEB_PORT"), (self.live, "CARELINE_LIVE_PORT")):
-            host = "0.0.0.0" if self.lan and port == self.port else "127.0.0.1"  # noqa: S104
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind((host, port))
-                except OSError:
-                    raise PortTaken(port=port, host=host, setting=setting) from None
+        ports = [(self.port, "PORT"), (self.web, "CARELINE_WEB_PORT"), (self.live, "CARELINE_LIVE_PORT")]
+        if self.plain is not None:
+            ports.append((self.plain, "CARELINE_HTTP_PORT"))
+        for port, setting in ports:
+            host = "0.0.0.0" if self.lan and port in (self.port, self.plain) else "127.0.0.1"  # noqa: S104
+            if not _free(host, port):
+                raise PortTaken(port=port, host=host, setting=setting)
+
+
+def _plain(port: int) -> int | None:
+    """CARELINE_HTTP_PORT (0: none). Without it the usual 80 beside the usual 443, where it is free and we may."""
+    given = os.environ.get("CARELINE_HTTP_PORT", "")
+    if given:
+        return int(given) or None
+    return 80 if port == 443 and _free("0.0.0.0", 80) else None  # noqa: S104
+
+
+def _free(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
 
 
 def local_names() -> list[str]:
@@ -148,22 +203,48 @@ def caddy() -> str:
 
 def caddyfile(addresses: Addresses, storage: Path) -> str:
     """Caddy's whole configuration for these addresses."""
-    if not addresses.lan:
-        shown, tls = f"http://:{addresses.port}", ""
-    else:
+    bind = "0.0.0.0" if addresses.lan else "127.0.0.1"  # noqa: S104
+    shown, tls, hsts, servers, plain = f"http://:{addresses.port}", "", "", "", ""
+    if addresses.lan:
         shown = ", ".join(f"https://{host}:{addresses.port}" for host in addresses.hosts)
         tls = "tls " + (
             " ".join(f'"{path}"' for path in addresses.certificate) if addresses.certificate else "internal"
         )
-    return CADDYFILE.format(
+        hsts = f'Strict-Transport-Security "max-age={addresses.hsts_s}"'
+        servers = SAME_PORT.format(bind=bind, port=addresses.port)
+    if addresses.plain is not None:
+        plain = PLAIN.format(
+            addresses=", ".join(f"http://{host}:{addresses.plain}" for host in addresses.hosts),
+            bind=bind,
+            plain=addresses.plain,
+            suffix="" if addresses.port == 443 else f":{addresses.port}",
+        )
+    main = CADDYFILE.format(
         addresses=shown,
-        bind="0.0.0.0" if addresses.lan else "127.0.0.1",  # noqa: S104
+        bind=bind,
         tls=tls,
+        hsts=hsts,
+        servers=servers,
         sni=addresses.hosts[0],
         storage=storage,
         live=addresses.live,
         web=addresses.web,
     )
+    return main + plain
+
+
+def root_certificate(storage: Path) -> Path:
+    """Of the authority that Caddy keeps for LAN mode: whoever trusts it trusts the certificates it makes."""
+    return storage / "pki" / "authorities" / "local" / "root.crt"
+
+
+def fingerprint_of(certificate: Path) -> str:
+    """SHA-256 as browsers and telephones show it; empty while there is no such file yet."""
+    try:
+        seen = hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate.read_text())).hexdigest().upper()
+    except (OSError, ValueError):
+        return ""
+    return ":".join(seen[at : at + 2] for at in range(0, len(seen), 2))
 
 
 def answers(port: int) -> bool:

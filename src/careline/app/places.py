@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from careline.app import processes
 from careline.app.failures import (
@@ -157,7 +158,7 @@ class Home:
             if not entered:
                 raise FolderUnreachable(folder=folder, user=owner.pw_name)
 
-    def keys(self) -> dict[str, str]:
+    def keys(self) -> dict[str, Any]:
         """The secrets of this installation, made once and readable to their owner only."""
         if self.keys_file.exists():
             return dict(json.loads(self.keys_file.read_text()))
@@ -165,7 +166,7 @@ class Home:
         self.write_keys(made)
         return made
 
-    def write_keys(self, keys: dict[str, str]) -> None:
+    def write_keys(self, keys: dict[str, Any]) -> None:
         with speaking_of(self.root):
             private_write(self.keys_file, json.dumps(keys, indent=1))
 

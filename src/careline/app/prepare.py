@@ -71,6 +71,16 @@ def static_files() -> None:
     mark.write_text(seen.hexdigest())
 
 
+def sealing() -> None:
+    """After a change of the key: what is sealed with an earlier one, while that is still known."""
+    from django.conf import settings
+
+    from careline.base.accounts.sealing import seal_anew
+
+    if len(settings.SECRET_KEY_FALLBACKS) and (changed := seal_anew()):
+        say(f"sealed the second factors of {changed} people with the new key")
+
+
 def samples() -> None:
     from careline.base.organisations.models import Organisation
 
@@ -101,7 +111,7 @@ def main(arguments: list[str] | None = None) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "careline.app.settings")
     translations()
     django.setup()
-    steps: list[Callable[[], None]] = [migrate, static_files, *([samples, demo_day] if chosen.demo else [])]
+    steps: list[Callable[[], None]] = [migrate, sealing, static_files, *([samples, demo_day] if chosen.demo else [])]
     for step in steps:
         began = time.monotonic()
         step()

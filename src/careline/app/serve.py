@@ -23,18 +23,21 @@ from unicodedata import east_asian_width
 import psycopg
 import structlog
 
-from careline.app import front, logs
+from careline.app import front, keys, logs
 from careline.app.failures import DatabaseAway, PreparingFailed, StartFailed
 from careline.app.parent import parent_stopping
 from careline.app.places import PACKAGE, Home, default_home, private_write
 from careline.app.postgres import Cluster
 from careline.app.supervisor import Command, Database, Signals, Supervisor, end_leftovers
 from careline.app.traffic import process as traffic
+from careline.base.keys import CURRENT
+from careline.base.keys import fingerprint as fingerprint_of
 
 log = structlog.get_logger("careline.serve")
 
 READY_S = 180.0
 DATABASE_S = 60.0
+STANDBY_LOADS_S = 5.0
 
 
 @dataclass
@@ -55,8 +58,8 @@ class Service:
             self.addresses.refuse_taken()
             supervisor = Supervisor(self.signals, self.register)
             try:
-                self._start(supervisor)
-                supervisor.run()
+                environment = self._start(supervisor)
+                supervisor.run(lambda: self._take_new_key(supervisor, environment))
             finally:
                 supervisor.stop()
 
@@ -64,22 +67,41 @@ class Service:
     def register(self) -> Path:
         return self.home.run / "children.json"
 
-    def _start(self, supervisor: Supervisor) -> None:
+    def _start(self, supervisor: Supervisor) -> dict[str, str]:
+        """Gives the environment of all children: who changes it there changes it for the next one started."""
         began = time.monotonic()
         environment = self._environment(self._database(supervisor))
         if self.signals.stop_asked():
-            return
+            return environment
         report = self._prepared(environment)
         if report is None:
-            return
+            return environment
         for child in self._children(environment):
             supervisor.add(child)
         supervisor.wait_all_ready(READY_S)
         if self.signals.stop_asked():
-            return
+            return environment
         self._welcome(report["sign_ins"], time.monotonic() - began)
         for child in self._late_children(environment):
             supervisor.add(child)
+        keys.mark(self.home, environment[CURRENT])
+        return environment
+
+    def _take_new_key(self, supervisor: Supervisor, environment: dict[str, str]) -> None:
+        """After `careline rotate-key`: everyone is started again with the new key and the old one beside it.
+
+        First live, which signs nothing that web must read; then web, whose sessions live must read. The standby is
+        first of all: when it has loaded, it takes over from the active one, and no talk is cut.
+        """
+        environment.update(keys.environment(self.home))
+        for name in ("live-standby", "live", "web", "jobs", "demo-traffic"):
+            supervisor.restart(name, READY_S)
+            if name == "live-standby":
+                supervisor.look_on(STANDBY_LOADS_S)
+            if self.signals.stop_asked():
+                return
+        keys.mark(self.home, environment[CURRENT])
+        log.info("new_key_taken")
 
     def _database(self, supervisor: Supervisor) -> str:
         """The URL of a database that answers: the given one, else our own, started now."""
@@ -112,14 +134,14 @@ class Service:
                 self.signals.wait(1.0)
 
     def _environment(self, database_url: str) -> dict[str, str]:
-        at, keys = self.addresses, self.home.keys()
+        at = self.addresses
         metrics = self.home.run / "metrics"
         shutil.rmtree(metrics, ignore_errors=True)
         metrics.mkdir(mode=0o700)
         return {
             **os.environ,
             "DATABASE_URL": database_url,
-            "CARELINE_SECRET_KEY": os.environ.get("CARELINE_SECRET_KEY") or keys["secret_key"],
+            **keys.environment(self.home),
             "CARELINE_FILES": os.environ.get("CARELINE_FILES") or str(self.home.files),
             "CARELINE_STATIC": str(self.home.static),
             "CARELINE_DEMO": "1" if self.demo else os.environ.get("CARELINE_DEMO", ""),
@@ -142,7 +164,7 @@ class Service:
     def _prepared(self, environment: dict[str, str]) -> dict[str, Any] | None:
         """What `prepare` reports; from the last time when nothing changed since. None when asked to stop meanwhile."""
         file = self.home.run / "prepared.json"
-        state = self._state(environment["DATABASE_URL"])
+        state = self._state(environment)
         with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
             last: dict[str, Any] = json.loads(file.read_text())
             if last["state"] == state:
@@ -150,18 +172,20 @@ class Service:
         if not self._prepare(environment, file):
             return None
         report: dict[str, Any] = json.loads(file.read_text())
-        report["state"] = self._state(environment["DATABASE_URL"])
+        report["state"] = self._state(environment)
         private_write(file, json.dumps(report))
+        keys.forget_ended(self.home)  # what was sealed with them is sealed anew
         return report
 
-    def _state(self, database_url: str) -> list[object]:
-        """Changes whenever there may be something to prepare: with the program and with the database's schema."""
-        with psycopg.connect(database_url) as connection:
+    def _state(self, environment: dict[str, str]) -> list[object]:
+        """Changes whenever there may be something to prepare: with the program, the database's schema, the key."""
+        with psycopg.connect(environment["DATABASE_URL"]) as connection:
             known = connection.execute("SELECT to_regclass('django_migrations')::text").fetchone()
             query = "SELECT count(*), max(applied)::text FROM django_migrations"
             applied = connection.execute(query).fetchone() if known and known[0] else None
         day = datetime.now(UTC).date().isoformat() if self.demo else ""  # a demonstration is opened day by day
-        return [fingerprint(PACKAGE), list(applied or ()), self.demo, day, self.home.static.exists()]
+        key = fingerprint_of(environment[CURRENT])
+        return [fingerprint(PACKAGE), list(applied or ()), self.demo, day, self.home.static.exists(), key]
 
     def _prepare(self, environment: dict[str, str], report: Path) -> bool:
         """Runs `prepare`; False when we were asked to stop meanwhile. Raises PreparingFailed."""
@@ -208,16 +232,31 @@ class Service:
 
     def _welcome(self, sign_ins: list[list[str]], took_s: float) -> None:
         log.info("ready", url=self.addresses.url, took_s=round(took_s, 1), home=str(self.home.root))
+        trust = self._how_to_trust()
         if not self.quiet:
+            if trust:
+                print("\n".join(trust), flush=True)
             return
         self._say("")
         self._say(f"Careline answers on {self.addresses.url}  (after {took_s:.1f} s; Ctrl-C stops it)")
         if sign_ins:
             self._say(sign_in_table(sign_ins))
-        if self.addresses.lan and not self.addresses.certificate:
-            root = self.home.root / "caddy" / "pki" / "authorities" / "local" / "root.crt"
-            self._say(f"Telephones trust it once they have this certificate: {root}")
+        for line in trust:
+            self._say(line)
         self._say(f"Logs: {self.home.logs}")
+
+    def _how_to_trust(self) -> list[str]:
+        """For people at the terminal, where browsers do not know by themselves that they may trust us."""
+        if not self.addresses.lan or self.addresses.certificate:
+            return []
+        root = front.root_certificate(self.home.root / "caddy")
+        return [
+            "Browsers and telephones trust this address once they have the root certificate of this machine:",
+            f"    {root}",
+            f"    SHA-256 {front.fingerprint_of(root)}",
+            "Copy that file (never root.key beside it) to each and add it as a trusted authority: as a profile on iOS, under",
+            "Security > CA certificate on Android, under Authorities in a browser. More: docs/how-to/trust-the-certificate.md",
+        ]
 
     def _say(self, text: str) -> None:
         if self.quiet:

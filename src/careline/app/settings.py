@@ -11,6 +11,7 @@ import psycopg.conninfo
 from csp.constants import NONE, SELF
 
 from careline.app import logs
+from careline.base.keys import read_fallbacks
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -41,6 +42,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # The supervisor makes one and keeps it beside the data; without it only commands that need no sessions run.
 SECRET_KEY = os.environ.get("CARELINE_SECRET_KEY", "only-for-building-and-checking")
+SECRET_KEY_FALLBACKS = read_fallbacks(os.environ.get("CARELINE_SECRET_KEY_FALLBACKS", ""))
 DEBUG = False
 DEMO = flag("CARELINE_DEMO")
 PORT = int(os.environ.get("PORT", "8000"))
@@ -235,6 +237,10 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = TLS
 CSRF_COOKIE_SECURE = TLS
 CSRF_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = TLS
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+SECURE_HSTS_SECONDS = 0  # said by Caddy for web and live alike (CARELINE_HSTS_S); HTTP is sent on by it too
+SECURE_SSL_REDIRECT = False
 # web listens on this machine only, and Caddy in front of it says who asks and how.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -141,19 +141,30 @@ class Patience:
 
 
 class Signals:
-    """INT, TERM and HUP ask us to stop; a child's death wakes us. One pipe carries all of it into `wait`."""
+    """INT, TERM and HUP ask us to stop, USR1 to take a new key; a child's death wakes us. One pipe carries all of it
+    into `wait`."""
 
     def __init__(self, also: Callable[[], bool] = lambda: False) -> None:
         self.stopping = False
+        self._renewing = False
         self._also = also
         self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._stop)
+        signal.signal(signal.SIGUSR1, self._renew)
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
         self.stopping = True
+
+    def _renew(self, number: int, frame: FrameType | None) -> None:
+        self._renewing = True
+
+    def renew_asked(self) -> bool:
+        """True once for each time that USR1 came."""
+        asked, self._renewing = self._renewing, False
+        return asked
 
     def stop_asked(self) -> bool:
         self.stopping = self.stopping or self._also()
@@ -225,10 +236,36 @@ class Supervisor:
         kept.was_ready = kept.was_ready or (kept.again_at is None and kept.child.ready())
         return kept.was_ready
 
-    def run(self) -> None:
-        """Keeps all children running until we are asked to stop."""
+    def run(self, renew: Callable[[], None] = lambda: None) -> None:
+        """Keeps all children running until we are asked to stop; calls `renew` when asked to."""
         while not self.signals.stop_asked():
+            if self.signals.renew_asked():
+                renew()
             self.signals.wait(self.look_after())
+
+    def restart(self, name: str, patience_s: float) -> None:
+        """Stops the child of that name, if there is one, and waits until it is there again and ready, or until
+        `patience_s` seconds are over (then it goes on being looked after like any that died)."""
+        kept = next((each for each in self.kept if each.child.name == name), None)
+        if kept is None:
+            return
+        before, deadline = self.pids[name], time.monotonic() + patience_s
+        asked_until = time.monotonic() + STOP_S
+        kept.child.ask_to_stop()
+        while time.monotonic() < deadline and not self.signals.stop_asked():
+            if self.pids[name] != before and kept.again_at is None and kept.child.ready():
+                return
+            if self.pids[name] == before and time.monotonic() > asked_until and kept.child.ended() is None:
+                kept.child.force()
+            self.look_after()
+            self.signals.wait(0.05)
+        log.warning("child_not_restarted", child=name)
+
+    def look_on(self, for_s: float) -> None:
+        """Looks after the children for so long, and does nothing else."""
+        until = time.monotonic() + for_s
+        while time.monotonic() < until and not self.signals.stop_asked():
+            self.signals.wait(min(self.look_after(), until - time.monotonic()))
 
     def look_after(self) -> float:
         """One round: notes deaths, starts again what is due. The seconds until the next round."""

@@ -21,10 +21,13 @@ WINDOW = timedelta(minutes=1)
 
 _MOVE = """
 insert into accounts_ratemark as mark (key, free_at) values (%(key)s, %(now)s + %(step)s)
-on conflict (key) do update set free_at = greatest(mark.free_at, %(now)s) + %(step)s
-where greatest(mark.free_at, %(now)s) + %(step)s <= %(now)s + %(window)s
+on conflict (key) do update set free_at = {since} + %(step)s
+where {since} + %(step)s <= %(now)s + %(window)s
 returning free_at
-"""
+""".format(
+    # A mark is never more than the window ahead, unless the clock was set back since: then it says nothing any more.
+    since="case when mark.free_at between %(now)s and %(now)s + %(window)s then mark.free_at else %(now)s end"
+)
 
 
 def limit(key: str, per_minute: int, now: datetime | None = None) -> None:

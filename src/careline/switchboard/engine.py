@@ -85,7 +85,8 @@ class _Batch:
 class Switchboard:
     """One of possibly several; only one is active, by an advisory lock and a fencing number in every commit.
 
-    `clock` gives seconds since the epoch; a virtual clock is taken as it is, but never backwards.
+    `clock` gives seconds since the epoch; a virtual clock is taken as it is, but never backwards. A SteadyClock has its
+    own count of the time that really passes.
     `router` is for reading only.
     """
 
@@ -93,7 +94,9 @@ class Switchboard:
 
     def __init__(self, dsn: str, *, clock: Callable[[], float] = time.time, holder: str = "") -> None:
         self._dsn, self._holder = dsn, holder
-        self._clock = SteadyClock(clock, ticks if clock is time.time else clock)
+        if not isinstance(clock, SteadyClock):
+            clock = SteadyClock(clock, ticks if clock is time.time else clock)
+        self._clock = clock
         self._listeners: list[Listener] = []
         self._queue: deque[_Item] = deque()
         self._pending: dict[str, _Item] = {}

@@ -23,6 +23,7 @@ contacts.record    x        x         x                     x      -         x  
 contacts.export    -        -         -                     -      x         x          -              x       -
 patients.search    x        x         x                     x      x         x          -              -       -
 patients.change    x        x         x                     -      -         x          -              -       -
+patients.erase     -        -         -                     -      x         x          -              -       -
 patients.import    -        -         -                     -      -         -          -              -       x
 queues.view        x        x         -                     -      x         x          -              x       -
 supervise          -        -         -                     -      -         x          -              -       -

@@ -23,7 +23,7 @@ from careline.care.contacts.errors import (
     TooLateToUndo,
     TopicUnknown,
 )
-from careline.care.contacts.models import CallerDetails, Contact, ContactPatient
+from careline.care.contacts.models import CallerDetails, Contact, ContactPatient, ContactText
 from careline.care.directory.models import Topic
 
 
@@ -253,3 +253,13 @@ class TestPatientsWords:
             actions.save_text(contact.pk, None, "a" * 2001)
         with pytest.raises(NotFound):
             actions.save_text(uuid4(), None, "hello")
+
+
+def test_lines_of_a_talk_keep_their_order_when_the_clock_is_set_back(district, olena):
+    contact = district.call()
+    asked = actions.save_text(contact.pk, None, "Is the doctor in today?")
+    ContactText.objects.filter(pk=asked.pk).update(at=timezone.now() + timedelta(hours=1))  # before it was set back
+    actions.save_text(contact.pk, olena.user_id, "Until four.")
+    actions.save_text(contact.pk, None, "Thank you.")
+    said = ContactText.objects.filter(contact=contact).order_by("at", "id")
+    assert [line.text for line in said] == ["Is the doctor in today?", "Until four.", "Thank you."]

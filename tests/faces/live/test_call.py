@@ -51,6 +51,18 @@ async def test_the_same_request_twice_is_one_call_with_one_cookie(running):
     assert len(running.switchboard.events(ContactQueued)) == 1
 
 
+async def test_the_same_request_after_the_key_was_changed_is_still_the_same_call(running, settings):
+    body = {"key": str(uuid.uuid4()), "line": "river-1", "language": "uk", "channel": "voice"}
+    first = await running.browser().post("/live/call", body)
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "the-new-key-of-the-house"
+
+    again = await running.browser().post("/live/call", body)
+
+    assert first.json() == again.json()
+    assert first.cookies["careline_call"] == again.cookies["careline_call"]
+
+
 async def test_a_browser_that_calls_again_keeps_its_place(running):
     patient, _, contact = await running.call()
     again = await patient.post("/live/call", {"line": "river-1", "language": "uk", "channel": "voice"})

@@ -18,7 +18,7 @@ from careline.app.traffic.stage import Stage
 from careline.care.contacts import projections
 from careline.connectors.webrtc.line import Refused
 from careline.faces.live.app import CALL_COOKIE
-from careline.faces.live.calls import token_for
+from careline.faces.live.calls import tokens_for
 from careline.faces.live.orm import Orm
 
 log = structlog.get_logger(__name__)
@@ -75,8 +75,8 @@ async def play(live: str, with_past: bool) -> None:
 
 async def end_left_over(stage: Stage) -> None:
     """The callers of a traffic process that was killed hang up: their pages will never come back."""
-    for key in await stage.orm(cast.left_over):
-        line = stage.line({CALL_COOKIE: token_for(key)})
+    for token in [token for key in await stage.orm(cast.left_over) for token in tokens_for(key)]:
+        line = stage.line({CALL_COOKIE: token})
         with contextlib.suppress(Refused):
             await line.post("/live/call/actions", action="hang_up")
         await line.close()

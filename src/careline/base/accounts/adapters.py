@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -10,16 +9,13 @@ from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialLogin
-from cryptography.fernet import Fernet, MultiFernet
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils.encoding import force_bytes
 from django.utils.translation import gettext_lazy as _
 
 from careline.base.accounts.models import User
+from careline.base.accounts.sealing import seal, unseal
 from careline.base.accounts.second_factor import note_after_sign_in
 from careline.base.errors import NotAllowed
 from careline.base.errors.pages import refusal
@@ -74,10 +70,10 @@ class MFAAdapter(DefaultMFAAdapter):
         return f"Careline {super().get_totp_issuer()}"
 
     def encrypt(self, text: str) -> str:
-        return _seal().encrypt(text.encode()).decode()
+        return seal(text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        return _seal().decrypt(encrypted_text.encode()).decode()
+        return unseal(encrypted_text)
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):
@@ -104,13 +100,3 @@ def _claimed_name(sociallogin: SocialLogin) -> str:
     data = sociallogin.account.extra_data
     claims = {**data.get("id_token", {}), **data.get("userinfo", {})}
     return str(claims.get(settings.OIDC_USERNAME_CLAIM) or "")
-
-
-def _seal() -> MultiFernet:
-    """Keys made from the site's secret (and from earlier ones, so that it can be changed)."""
-    return MultiFernet([_key(secret) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)])
-
-
-def _key(secret: str | bytes) -> Fernet:
-    derived = HKDF(hashes.SHA256(), length=32, salt=None, info=b"careline second factor").derive(force_bytes(secret))
-    return Fernet(base64.urlsafe_b64encode(derived))

@@ -46,8 +46,9 @@ def _lock_if_idle(request: HttpRequest):
     """The session stays (and so does a talk on it); the person is a stranger until they have signed in again."""
     if not request.user.is_authenticated or not request.session.session_key:
         return None
-    seen_at = sessions._seen_at(request.session.session_key)
-    if seen_at and timezone.now() - seen_at > sessions.idle_limit():
+    now = timezone.now()
+    seen_at = sessions.seen(request.session.session_key, now)
+    if seen_at and now - seen_at > sessions.idle_limit():
         request.user = AnonymousUser()
         return None
     return seen_at

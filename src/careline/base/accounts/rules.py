@@ -17,6 +17,7 @@ RIGHTS: frozenset[str] = frozenset(
         "contacts.export",
         "patients.search",  # find and open records; each look is audited
         "patients.change",
+        "patients.erase",  # a patient asked to be forgotten
         "patients.import",
         "queues.view",  # queues, waits and colleagues' states, live
         "supervise",  # close lines, force states, reorder, announce
@@ -46,13 +47,16 @@ ROLE_RIGHTS: Mapping[Role, frozenset[str]] = {
             "contacts.view",
             "contacts.export",
             "patients.search",
+            "patients.erase",
             "queues.view",
             "walk_in.log",
             "unwell.answer",
             "notices.change",
         }
     ),
-    Role.SUPERVISOR: frozenset(_TALKS | {"contacts.export", "supervise", "walk_in.log", "notices.change"}),
+    Role.SUPERVISOR: frozenset(
+        _TALKS | {"contacts.export", "patients.erase", "supervise", "walk_in.log", "notices.change"}
+    ),
     Role.CONTENT_EDITOR: frozenset({"notices.change"}),
     Role.AUDITOR: frozenset({"audit.view", "contacts.view", "contacts.export", "queues.view"}),
     # Whoever keeps the system needs no patient's record: administration and care are apart.

@@ -23,6 +23,7 @@ from careline.base.prepared import Prepared
 
 _seen = Prepared(lambda key: WorkSession.objects.filter(session_key=key).values_list("seen_at", flat=True), key=str)
 RENEW_EVERY = timedelta(seconds=30)  # one write, not one a click
+CLOCKS_DIFFER = timedelta(seconds=5)  # of two processes of one installation
 BACKGROUND_HEADER = "X-Careline-Background"
 
 
@@ -50,7 +51,7 @@ def session_at_work(session_key: str) -> SessionAtWork:
 
 
 def is_locked(session_key: str, now: datetime) -> bool:
-    seen_at = _seen_at(session_key)
+    seen_at = seen(session_key, now)
     return seen_at is not None and idle(seen_at, now, idle_limit())
 
 
@@ -80,5 +81,11 @@ def clear_ended_sessions() -> int:
     return deleted
 
 
-def _seen_at(session_key: str) -> datetime | None:
-    return _seen.first(key=session_key)
+def seen(session_key: str, now: datetime) -> datetime | None:
+    """When its person last did something. A moment still to come was written before the clock was set back: it counts
+    as now, once, or the session would stay open untouched until the clock is there again."""
+    seen_at = _seen.first(key=session_key)
+    if seen_at is not None and seen_at > now + CLOCKS_DIFFER:
+        WorkSession.objects.filter(session_key=session_key, seen_at__gt=now).update(seen_at=now)
+        return now
+    return seen_at

@@ -37,6 +37,12 @@ class NotAllowed(CareError):
     status = 403
 
 
+class ReasonNeeded(CareError):
+    code = "reason_missing"
+    message = _("Say why: others will read it.")
+    status = 400
+
+
 class NotFound(CareError):
     code = "not_found"
     message = _("There is no such record, or you may not see it.")

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from careline.base.accounts.rights import Reader, covered
@@ -285,6 +286,10 @@ def _link(reader: Reader, contact: Contact, patients: list[Patient], now: dateti
 
 def _describe_caller(reader: Reader, contact: Contact, caller: Mapping[str, Any], note: str | None) -> None:
     details = getattr(contact, "caller", None) or CallerDetails(contact=contact)
+    if details.caller_erased_at:
+        caller = {}
+    if details.words_erased_at:
+        note = None
     if "name" in caller:
         details.name = str(caller["name"] or "").strip()[:200]
     if "number" in caller:
@@ -434,7 +439,7 @@ def _answer_unwell(reader: Reader, alert_id: UUID | str, step: str, kind: str) -
         raise NotFound
     if getattr(alert, f"{step}_at") is not None:
         return alert
-    now = timezone.now()
+    now = max(timezone.now(), alert.raised_at)  # the clock may have been set back: nobody came before the alarm
     setattr(alert, f"{step}_at", now)
     setattr(alert, f"{step}_by_id", reader.user_id)
     alert.save(update_fields=[f"{step}_at", f"{step}_by"])
@@ -509,6 +514,13 @@ def rate_contact(contact_id: UUID | str, rating: int, *, key: str) -> None:
         _write(contact, "RatingGiven", timezone.now(), {"rating": rating}, _key("rate", key))
 
 
+def _after_the_last(contact_id: UUID | str) -> datetime:
+    """Now; after the last line of the talk even when the clock was set back since: an answer never stands before its
+    question."""
+    last = ContactText.objects.filter(contact_id=contact_id).aggregate(at=Max("at"))["at"]
+    return max(timezone.now(), last + timedelta(microseconds=1)) if last else timezone.now()
+
+
 def save_text(contact_id: UUID | str, agent_id: UUID | str | None, text: str, *, key: str = "") -> ContactText:
     """A line of a text talk; no agent: the patient wrote it. The same `key` twice is one line.
 
@@ -523,6 +535,7 @@ def save_text(contact_id: UUID | str, agent_id: UUID | str | None, text: str, *,
         raise NotFound
     line_id = uuid5(UUID(str(contact_id)), key) if key else uuid7()
     said, _made = ContactText.objects.get_or_create(
-        id=line_id, defaults={"contact_id": contact_id, "by_agent": agent_id, "text": text}
+        id=line_id,
+        defaults={"contact_id": contact_id, "by_agent": agent_id, "text": text, "at": _after_the_last(contact_id)},
     )
     return said

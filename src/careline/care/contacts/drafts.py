@@ -40,11 +40,19 @@ def keep_draft(reader: Reader, contact: Contact, fields: Mapping[str, str]) -> C
     """`save_draft` for a contact that this transaction has locked already."""
     draft = draft_of(contact)
     draft.by = reader.user_id
+    erased = _erased(contact)
     for name in FIELDS:
-        if name in fields:
+        if name in fields and name not in erased:
             setattr(draft, name, _clean(name, str(fields[name])))
     draft.save()
     return draft
+
+
+def _erased(contact: Contact) -> set[str]:
+    """What a page that was still open when a patient was erased must not bring back."""
+    details: CallerDetails | None = getattr(contact, "caller", None)
+    caller = {"caller_name", "relation"} if details and details.caller_erased_at else set()
+    return caller | ({"note"} if details and details.words_erased_at else set())
 
 
 def _clean(name: str, value: str) -> str:

@@ -49,6 +49,19 @@ class TextTooLong(CareError):
     status = 400
 
 
+class PatientInContact(CareError):
+    """Words are still being written about this patient: what is erased now would be there again in a minute."""
+
+    code = "patient_in_contact"
+    message = _("A contact of this patient is still going on. Erase the record when it has ended.")
+
+
+class ReasonNamesPatient(CareError):
+    code = "reason_names_patient"
+    message = _("Leave names and numbers out of the reason: the audit trail is kept.")
+    status = 400
+
+
 class NothingSaid(CareError):
     code = "nothing_said"
     message = _("The message is empty.")

@@ -217,7 +217,7 @@ def _unwell(f: _Folding, at: datetime, d: dict[str, Any]) -> None:
 
 def _unwell_come(f: _Folding, at: datetime, d: dict[str, Any]) -> None:
     s = f.summary
-    s.phase, s.cause, s.ended_at = "ended", "completed", at
+    s.phase, s.cause, s.ended_at = "ended", "completed", max(at, s.started_at)  # the clock may have been set back
 
 
 def _flagged(f: _Folding, at: datetime, d: dict[str, Any]) -> None:
@@ -273,7 +273,8 @@ _STEPS: dict[str, Callable[[_Folding, datetime, dict[str, Any]], None]] = {
 
 
 def _since(start: datetime | None, at: datetime) -> float:
-    return (at - start).total_seconds() if start else 0.0
+    """Seconds, never below zero: two machines took turns at writing, and their clocks need not agree."""
+    return max(0.0, (at - start).total_seconds()) if start else 0.0
 
 
 def _uuid(text: str | None) -> UUID | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models.functions import Upper
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from careline.base.accounts.models import User
@@ -100,6 +101,9 @@ class CallerDetails(models.Model):
     patient = models.ForeignKey(Patient, models.SET_NULL, null=True, related_name="+")  # when the caller has a record
     note = models.TextField(blank=True)
     verified_level = models.PositiveSmallIntegerField(default=0)  # disclosure level of reference/policy.md
+    # Erased (erasing.py): from then on nothing is written here again, not even from a page that was still open.
+    caller_erased_at = models.DateTimeField(null=True)
+    words_erased_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes = [  # the list of contacts looks for any part of a name or number
@@ -121,7 +125,7 @@ class ContactText(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     contact = models.ForeignKey(Contact, models.CASCADE, related_name="texts")
-    at = models.DateTimeField(auto_now_add=True)
+    at = models.DateTimeField(default=timezone.now)
     by_agent = models.UUIDField(null=True)  # empty: the patient
     text = models.TextField()
 

@@ -39,6 +39,7 @@ from careline.care.directory.models import PhoneLine, Queue, Topic
 from careline.care.patients.models import Patient
 
 PAGE = 50
+REACHABLE = Q(contact__caller__caller_erased_at=None)  # who asked to be forgotten is not called back
 SHOWN = ("queue", "topic", "asked_topic", "agent")
 
 CAUSES = {
@@ -589,7 +590,7 @@ def recovery_list(reader: Reader, limit: int = 200) -> list[ToRecover]:
     )
     rows = (
         seen(reader)
-        .filter(cause__in=GAVE_UP, recovered_at=None, answered_at=None, ended_at__gte=since)
+        .filter(REACHABLE, cause__in=GAVE_UP, recovered_at=None, answered_at=None, ended_at__gte=since)
         .exclude(Exists(later.exclude(contact__caller__number="")))
         .order_by("ended_at")
     )
@@ -642,9 +643,8 @@ def today(reader: Reader, now: datetime | None = None) -> Today:
 
 
 def _to_recover(reader: Reader) -> int:
-    rows = seen(reader).filter(
-        cause__in=GAVE_UP, recovered_at=None, answered_at=None, ended_at__gte=timezone.now() - RECOVER_WITHIN
-    )
+    since = timezone.now() - RECOVER_WITHIN
+    rows = seen(reader).filter(REACHABLE, cause__in=GAVE_UP, recovered_at=None, answered_at=None, ended_at__gte=since)
     numbers = rows.exclude(contact__caller__number="").values("contact__caller__number").distinct().count()
     return numbers + rows.filter(contact__caller__number="").count()
 

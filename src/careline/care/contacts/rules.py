@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import phonenumbers
 from django.db.models import TextChoices
@@ -61,3 +64,54 @@ def logged_at(said: datetime | None, now: datetime) -> datetime:
     if said is None or said > now:
         return now
     return max(said, now - OFFLINE_KEPT)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What tells of people in one contact, as far as it matters to the patient who is to be erased."""
+
+    patients: Set[UUID]  # whom it concerned
+    caller: UUID | None  # the caller's record, where the caller was known by one
+    relation: str  # the caller's, to the patients
+    number_theirs: bool  # called from a number that was the patient's then
+    number_shared: bool  # and another record has that number too
+    named: bool  # the caller gave the patient's family and given name, and no other person of these is called so
+
+
+@dataclass(frozen=True, slots=True)
+class Goes:
+    """What is erased of one contact. `caller`: number, name, relation; `words`: note, texts, draft, reasons."""
+
+    caller: bool = False
+    number: bool = False
+    words: bool = False
+
+    def __bool__(self) -> bool:
+        return self.caller or self.number or self.words
+
+
+def goes_with(patient: UUID, contact: Written) -> Goes:
+    """What of a contact is erased with the patient. Others concerned by it lose nothing.
+
+    The *caller* goes where the caller was the patient, and where nobody else was concerned (a daughter who called
+    about them alone, without a record of her own). The caller was the patient if their record says so; or if the call
+    came from a number that no other record has; or if they gave the patient's full name, in a contact about the patient
+    or from a telephone the family shares; or if they called for themselves and the contact is about nobody else. A name
+    alone proves nothing: others bear it.
+    The *words* go where no other patient is concerned: they stay part of another's story, for a person to read.
+    The *number* goes wherever it is the patient's alone, whoever used their telephone.
+    """
+    others = contact.patients - {patient}
+    concerned = patient in contact.patients
+    another_called = contact.caller not in (None, patient)
+    own_number = contact.number_theirs and not contact.number_shared
+    called = contact.caller == patient or (
+        not another_called
+        and (
+            own_number
+            or (contact.named and (concerned or contact.number_theirs))
+            or (concerned and not others and contact.relation == "self")
+        )
+    )
+    caller = called or (concerned and not others and not another_called)
+    return Goes(caller=caller, number=caller or own_number, words=not others and (concerned or called))

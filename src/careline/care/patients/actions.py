@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from careline.base.accounts.rights import Reader
@@ -91,21 +91,6 @@ def change_patient(reader: Reader, patient_id: UUID, *, phones: Sequence[str] | 
     return patient
 
 
-@transaction.atomic
-def erase_patient(reader: Reader, patient_id: UUID, reason: str) -> None:
-    """Everything that tells who the patient was is gone: record, phones, history, links of contacts to them.
-
-    The ledger holds ids and codes only and stays as it is, and so do all figures. The audit keeps the id and that it
-    was erased. Raises NotAllowed, NotFound.
-    """
-    reader.require("patients.change")
-    patient = _locked(reader, patient_id)
-    words = names.vocabulary(patient.name_keys)
-    record(reader, "patient.erased", "patient", [patient.pk], reason)
-    patient.delete()
-    _forget_words(words)
-
-
 def _holder(reader: Reader, organisation: Organisation | None) -> Organisation:
     if organisation is not None:
         if organisation.pk not in network(reader):
@@ -163,17 +148,6 @@ def learn_words(words: Iterable[str]) -> None:
     """Words that a slip of the finger may be corrected to; those known already are left alone."""
     rows = [NameWord(word=word, deletes=names.deletes(word)) for word in sorted(set(words))]
     NameWord.objects.bulk_create(rows, ignore_conflicts=True, batch_size=2000)
-
-
-def _forget_words(words: Iterable[str]) -> None:
-    """Leaves no rare name behind when its last bearer is erased."""
-    with connection.cursor() as cursor:
-        for word in sorted(set(words)):
-            cursor.execute(
-                "DELETE FROM patients_nameword WHERE word = %s AND NOT EXISTS (SELECT FROM patients_patient"
-                " WHERE array_to_tsvector(name_keys) @@ (quote_literal(%s) || '|' || quote_literal(%s))::tsquery)",
-                [word, "~" + word, word],
-            )
 
 
 def _as_stored(patient: Patient) -> dict[str, Any]:

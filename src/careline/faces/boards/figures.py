@@ -166,7 +166,7 @@ def _queue_row(
     queue: Queue, load: QueueNow, counted: tuple[float | None, int], agents: list[AgentNow], now: datetime
 ) -> QueueRow:
     level, offered = counted
-    longest_s = (now - load.oldest).total_seconds() if load.oldest else None
+    longest_s = max(0.0, (now - load.oldest).total_seconds()) if load.oldest else None  # the switchboard may be ahead
     here = [agent for agent in agents if str(queue.pk) in agent.queues]
     return QueueRow(
         queue=queue,

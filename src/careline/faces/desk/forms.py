@@ -44,3 +44,15 @@ class NewPatientForm(forms.Form):
         super().__init__(*args, **kwargs)
         for name, field in self.fields.items():
             field.widget.attrs |= {"class": "field field--s", "autocomplete": "off", "id": f"new-{name}"}
+
+
+class EraseForm(forms.Form):
+    """Erasing cannot be undone: somebody writes why, and says that they have looked."""
+
+    reason = forms.CharField(label=_("Reason"), max_length=200)
+    checked = forms.BooleanField(label=_("Nothing obliges us to keep this record."))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].widget.attrs |= {"class": "field", "autocomplete": "off", "id": "erase-reason"}
+        self.fields["checked"].widget.attrs |= {"id": "erase-checked"}

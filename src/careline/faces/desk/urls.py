@@ -21,6 +21,7 @@ urlpatterns = [
     path("desk/colleagues/", views.colleagues_part, name="colleagues"),
     path("desk/lookup/", views.lookup, name="lookup"),
     path("desk/patients/<uuid:patient_id>/", views.open_record, name="open-patient"),
+    path("desk/patients/<uuid:patient_id>/erase/", views.erase, name="erase-patient"),
     path("desk/offers/<uuid:contact_id>/", views.offer, name="offer"),
     path("desk/contacts/<uuid:contact_id>/", views.contact, name="contact"),
     path("desk/contacts/<uuid:contact_id>/before/", views.before, name="before"),

@@ -22,6 +22,7 @@ from careline.base.ids import uuid7
 from careline.base.limits import limit
 from careline.care.contacts import actions as contacts
 from careline.care.contacts.drafts import draft_of, keep_draft, save_draft
+from careline.care.contacts.erasing import erase_patient, what_goes
 from careline.care.contacts.errors import OutcomeUnknown
 from careline.care.contacts.models import CallerDetails, Contact, ContactDraft
 from careline.care.contacts.queries import Card, asked_topic, contact_card, history, today
@@ -29,7 +30,7 @@ from careline.care.directory.queries import notices_now
 from careline.care.patients.actions import create_patient
 from careline.care.patients.queries import candidates_for_number, open_patient, search_patients
 from careline.faces.desk import cards
-from careline.faces.desk.forms import NewPatientForm, RecordForm
+from careline.faces.desk.forms import EraseForm, NewPatientForm, RecordForm
 from careline.faces.desk.rules import DENSITIES, THEMES, home_of, outcomes_for
 from careline.faces.desk.screens import screens_for
 from careline.faces.desk.texts import PAUSES, density_names, island_texts, theme_names
@@ -477,4 +478,36 @@ def lookup(request: HttpRequest, reader: Reader) -> HttpResponse:
 @page("patients.search")
 def open_record(request: HttpRequest, reader: Reader, patient_id: UUID) -> HttpResponse:
     patient = open_patient(reader, patient_id, reason="looked up")
-    return render(request, "desk/patient.html", {"patient": cards.person(reader, patient), "patients": [patient]})
+    context = {
+        "patient": cards.person(reader, patient),
+        "patients": [patient],
+        "may_erase": reader.may("patients.erase"),
+    }
+    return render(request, "desk/patient.html", context)
+
+
+@require_POST
+@page("patients.search", "patients.erase")
+def erase(request: HttpRequest, reader: Reader, patient_id: UUID) -> HttpResponse:
+    """First how far it reaches; then, with a reason and a tick, it is done. It cannot be undone."""
+    if "reason" not in request.POST:
+        return _erasing(request, reader, patient_id, EraseForm())
+    form = EraseForm(request.POST)
+    if form.is_valid():
+        try:
+            done = erase_patient(reader, patient_id, form.cleaned_data["reason"])
+        except NotFound:
+            raise
+        except CareError as refusal:
+            form.add_error("reason", str(refusal))
+        else:
+            return render(request, "desk/erased.html", {"done": done})
+    return _erasing(request, reader, patient_id, form, status=422)
+
+
+def _erasing(
+    request: HttpRequest, reader: Reader, patient_id: UUID, form: EraseForm, status: int = 200
+) -> HttpResponse:
+    patient = open_patient(reader, patient_id, reason="erasing")
+    context = {"patient": cards.person(reader, patient), "form": form, "reach": what_goes(reader, patient_id)}
+    return render(request, "desk/erase.html", context, status=status)

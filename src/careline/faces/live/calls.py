@@ -72,11 +72,13 @@ def channel_name(contact: str) -> str:
     return f"contact:{contact}"
 
 
-def token_for(key: str) -> str:
+def tokens_for(key: str) -> list[str]:
     """The page's token, made from the key of its first request: the same request again, even to the next process
-    after a crash, finds the same contact. Nobody can make it without our secret."""
-    secret = hashlib.sha256(b"careline.live.call" + settings.SECRET_KEY.encode()).digest()
-    return hmac.new(secret, key.encode(), "sha256").hexdigest()
+    after a crash, finds the same contact. Nobody can make it without our secret. After the first, those that our
+    earlier secrets would have made: the request may come again after the secret has changed."""
+    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    made = [hashlib.sha256(b"careline.live.call" + secret.encode()).digest() for secret in secrets]
+    return [hmac.new(secret, key.encode(), "sha256").hexdigest() for secret in made]
 
 
 def hash_of(token: str) -> str:
@@ -114,11 +116,11 @@ class Calls:
             return page.contact, cookie, False  # a browser holds one call: pressed twice, it keeps its place
         if not wish.simulated and not self._calls.take(address):
             raise TooMany
-        token = token_for(key)
-        opening = await self._board.orm(open_contact, wish, hash_of(token), key, self._board.clock())
+        tokens = {hash_of(token): token for token in tokens_for(key)}
+        opening = await self._board.orm(open_contact, wish, list(tokens), key, self._board.clock())
         commands = await self._queue(opening, wish, key)
         _refuse(opening, commands)
-        return opening.contact, token, True
+        return opening.contact, tokens[opening.token_hash], True
 
     async def _queue(self, opening: Opening, wish: Wish, key: str) -> list[Command]:
         self._keep(Page(opening.contact, opening.token_hash, opening.queue, wish.language, wish.channel))

@@ -12,7 +12,7 @@ import structlog
 
 from careline.base.accounts.rights import Reader
 from careline.base.audit.actions import record
-from careline.base.errors import CareError, NotAllowed
+from careline.base.errors import CareError, NotAllowed, ReasonNeeded
 from careline.care.directory import actions as directory
 from careline.core.acd.model import (
     AgentPaused,
@@ -34,7 +34,7 @@ from careline.core.acd.model import (
 )
 from careline.faces.live.board import Board
 from careline.faces.live.calls import channel_name, say
-from careline.faces.live.errors import BadRequest, ReasonNeeded, TooLate, TooMany
+from careline.faces.live.errors import BadRequest, TooLate, TooMany
 from careline.faces.live.http import Body
 from careline.faces.live.hub import Listener
 from careline.faces.live.limits import Buckets

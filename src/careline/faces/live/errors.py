@@ -71,9 +71,3 @@ class TooLate(CareError):
     code = "too_late"
     message = _("Too late: the call is no longer in that state.")
     status = 409
-
-
-class ReasonNeeded(CareError):
-    code = "reason_missing"
-    message = _("Say why: others will read it.")
-    status = 400

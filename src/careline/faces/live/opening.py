@@ -59,8 +59,8 @@ class Known:
     cause: str = ""
 
 
-def open_contact(wish: Wish, token_hash: str, key: str, now: float) -> Opening:
-    """The contact of this token: made now, or found when the same request comes again.
+def open_contact(wish: Wish, token_hashes: list[str], key: str, now: float) -> Opening:
+    """The contact of one of these tokens: made now with the first, or found when the same request comes again.
 
     Raises LineUnknown, LineClosed, TopicUnknown or BadRequest.
     """
@@ -69,7 +69,7 @@ def open_contact(wish: Wish, token_hash: str, key: str, now: float) -> Opening:
     topic = _topic(line, wish.topic)
     if wish.language not in dict(settings.LANGUAGES):
         raise BadRequest
-    contact = Contact.objects.filter(token_hash=token_hash).first()
+    contact = Contact.objects.filter(token_hash__in=token_hashes).first()
     opening = directory.is_open(line, at)
     opens_at = opening.opens_at.timestamp() if opening.opens_at else None
     if contact is None:
@@ -82,7 +82,7 @@ def open_contact(wish: Wish, token_hash: str, key: str, now: float) -> Opening:
             topic=topic,
             name=wish.name,
             number=wish.number,
-            token_hash=token_hash,
+            token_hash=token_hashes[0],
             simulated=wish.simulated,
             at=at,
             key=key,
@@ -90,7 +90,7 @@ def open_contact(wish: Wish, token_hash: str, key: str, now: float) -> Opening:
     for_a_person = settings.DEMO and not contact.simulated  # a real caller is never handed to a simulated colleague
     return Opening(
         contact=str(contact.id),
-        token_hash=token_hash,
+        token_hash=contact.token_hash,
         queue=str((topic.queue_id if topic else None) or line.queue_id),
         needs=(*_needs(line, topic, wish.language), *((Need(PERSON),) if for_a_person else ())),
         hard=frozenset({PERSON} if for_a_person else ()),

@@ -8,7 +8,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('contacts', '0004_positions'),
+        ('contacts', '0006_lines_in_order'),
         ('patients', '0003_words_at_once'),
     ]
 

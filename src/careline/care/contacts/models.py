@@ -154,6 +154,7 @@ class ContactSummary(models.Model):
     recovered_at = models.DateTimeField(null=True)
     recovery_attempts = models.PositiveSmallIntegerField(default=0)  # calls back that reached nobody
     recovery_tried_at = models.DateTimeField(null=True)
+    recovery_tried_by = models.UUIDField(null=True)  # who noted the last attempt
     undone = models.BooleanField(default=False)  # logged by mistake and taken back; counts nowhere
     rating = models.PositiveSmallIntegerField(null=True)
 
@@ -166,7 +167,12 @@ class ContactSummary(models.Model):
             models.Index(
                 fields=["-ended_at"],
                 name="summary_to_recover",
-                condition=models.Q(cause__in=["abandoned", "lost", "callback_failed"], recovered_by=None),
+                condition=models.Q(cause__in=["abandoned", "lost", "callback_failed"], recovered_at=None),
+            ),
+            models.Index(
+                fields=["recovery_tried_by", "-recovery_tried_at"],
+                name="summary_tried_by",
+                condition=models.Q(recovery_tried_by__isnull=False),
             ),
         ]
 

@@ -32,7 +32,7 @@ from careline.care.contacts.models import (
     LiveState,
     UnwellAlert,
 )
-from careline.care.contacts.rules import GAVE_UP, RECOVER_WITHIN, SECOND_CALL, Outcome
+from careline.care.contacts.rules import GAVE_UP, RECOVER_WITHIN, SECOND_CALL, UNDO_WITHIN, Outcome
 from careline.care.directory.models import PhoneLine, Queue, Topic
 from careline.care.patients.models import Patient
 
@@ -454,8 +454,11 @@ def _related(contact: Contact, number: str, patients: list[UUID]) -> QuerySet[Co
 # --- those who gave up ------------------------------------------------------------------------------------
 
 
-def gave_up_before(contact: Contact) -> list[Contact]:
-    """Earlier contacts of the same caller or patients that nobody answered and nobody has made good, locked."""
+def gave_up_before(contact: Contact, *, too: bool = False) -> list[Contact]:
+    """Earlier contacts of the same caller or patients that nobody answered and nobody has made good, locked.
+
+    `too`: the contact itself among them, so that all are locked in one order.
+    """
     root = contact.organisation.path.split("/", 1)[0] + "/"
     network = Organisation.objects.filter(path__startswith=root).values("pk")
     rows = _of_the_same(contact).filter(
@@ -465,7 +468,8 @@ def gave_up_before(contact: Contact) -> list[Contact]:
         organisation_id__in=network,
         started_at__gte=contact.started_at - RECOVER_WITHIN,
     )
-    return list(Contact.objects.select_for_update().filter(pk__in=rows.values("pk")).order_by("pk"))
+    wanted = Q(pk__in=rows.values("pk")) | (Q(pk=contact.pk) if too else Q())
+    return list(Contact.objects.select_for_update().filter(wanted).order_by("pk"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -516,6 +520,44 @@ def _by_caller(rows: Iterable[Listed]) -> list[ToRecover]:
         )
         for group in groups.values()
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A call back the reader has noted and may still take back."""
+
+    contact: UUID
+    attempt: str
+    reached: bool
+    at: datetime
+    number: str
+    name: str
+
+
+def attempts_noted(reader: Reader, limit: int = 3) -> list[Noted]:
+    """What the reader has noted in the last minutes, the latest first."""
+    since = timezone.now() - UNDO_WITHIN
+    rows = seen(reader).filter(recovery_tried_by=reader.user_id, recovery_tried_at__gte=since)
+    latest = list(rows.select_related("contact__caller").order_by("-recovery_tried_at")[:limit])
+    if not latest:
+        return []
+    told: dict[UUID, dict[str, Noted]] = {row.contact_id: {} for row in latest}
+    for subject, found in ledger.of_subjects(told).items():
+        caller = next((getattr(row.contact, "caller", None) for row in latest if row.contact_id == subject), None)
+        for row in found:
+            if row.kind == "RecoveryTried" and row.data["by"] == str(reader.user_id) and row.at >= since:
+                told[subject][row.data["attempt"]] = Noted(
+                    contact=subject,
+                    attempt=row.data["attempt"],
+                    reached=row.data["reached"],
+                    at=row.at,
+                    number=caller.number if caller else "",
+                    name=caller.name if caller else "",
+                )
+            elif row.kind == "RecoveryUndone":
+                told[subject].pop(row.data["attempt"], None)
+    noted = [each for attempts in told.values() for each in attempts.values()]
+    return sorted(noted, key=lambda each: each.at, reverse=True)[:limit]
 
 
 # --- the day so far ---------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from django.utils.translation import ngettext, pgettext
 
 from careline.base.accounts.models import User
 from careline.base.accounts.rights import Reader
+from careline.base.ids import uuid7
 from careline.care.contacts import queries as contacts
 from careline.care.contacts.models import CallerDetails, Contact, ContactSummary, ContactText
 from careline.care.contacts.queries import Card, Listed
@@ -28,7 +29,7 @@ from careline.core import names
 from careline.faces.desk.rules import agent_mark, icon_of
 from careline.faces.desk.templatetags.desk import birthday
 from careline.faces.desk.texts import GIVEN, LANGUAGE_MARKS, LANGUAGE_NAMES, PAUSES
-from careline.faces.wording import span
+from careline.faces.wording import moment, span
 from careline.switchboard.queries import AgentNow, Waiting, agents_now, waiting_now
 
 TOPIC_CHIPS = 6  # as many as one finds without reading; the rest stands in the list
@@ -510,6 +511,7 @@ class Task:
     verb: str
     number: str = ""
     late: bool = False
+    note_key: UUID | None = None  # somebody to call back: of the note whether they were reached
 
 
 def tasks_of(reader: Reader) -> list[Task]:
@@ -527,9 +529,10 @@ def _recover(row: contacts.ToRecover, now: datetime) -> Task:
     if row.last.line:
         about.append(row.last.line.name)
     if row.attempts:
-        about.append(
-            ngettext("called back once in vain", "called back %(n)s times in vain", row.attempts) % {"n": row.attempts}
+        tries = ngettext(
+            "called back once in vain, at %(at)s", "called back %(n)s times in vain, last at %(at)s", row.attempts
         )
+        about.append(tries % {"n": row.attempts, "at": moment(row.tried_at)})
     elif row.times > 1:
         about.append(ngettext("tried once", "tried %(n)s times", row.times) % {"n": row.times})
     return Task(
@@ -541,6 +544,7 @@ def _recover(row: contacts.ToRecover, now: datetime) -> Task:
         verb=pgettext("a record", "Open"),
         number=caller.number if caller else "",
         late=now - at > timedelta(hours=1),
+        note_key=uuid7(),
     )
 
 

@@ -61,7 +61,7 @@ def test_reached_leaves_every_list_and_the_tile_counts_it(signed_in, gave_up, cl
     client, lost = signed_in(), gave_up()
     gave_up("0144")
     answer = note(client, lost, "1")
-    assert answer["HX-Trigger"] == "careline:done"
+    assert answer["HX-Trigger-After-Swap"] == "careline:done"
     page = answer.content.decode()
     assert f"reached-{lost.pk}" not in page
     assert "··· 01-77" in page  # what was noted, with the way back

@@ -180,7 +180,7 @@ def _attempts(request: HttpRequest, reader: Reader, do: Callable[[], None]) -> H
         context |= {"refusal": {"code": refusal.code, "message": str(refusal)}}
         status = refusal.status
     response = render(request, "boards/parts/recovery_list.html", _recovery(reader) | context, status=status)
-    response["HX-Trigger"] = "careline:done"
+    response["HX-Trigger-After-Swap"] = "careline:done"
     return response
 
 

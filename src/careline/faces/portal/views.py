@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-import phonenumbers
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -15,6 +14,7 @@ from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from careline.base import phones
 from careline.base.organisations.models import Organisation
 from careline.care.directory import queries as directory
 from careline.care.directory.errors import LineUnknown
@@ -112,10 +112,9 @@ def shown_number(number: str) -> str:
     if not number:
         return ""
     try:
-        parsed = phonenumbers.parse(number)
-    except phonenumbers.NumberParseException:
+        return phones.international(phones.read(number))
+    except phones.NumberParseException:
         return number
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 
 def callback_windows(hours: OpenState, now: datetime, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:

@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from careline.base.accounts.models import Role
 from careline.base.audit.models import AuditRow
+from careline.base.organisations.models import Organisation
 from careline.base.outbox.models import OutboxRow
 from careline.care.contacts import ledger
 from careline.care.contacts.models import CallerDetails, ContactDraft, ContactPatient, ContactSummary, LedgerRow
@@ -341,3 +342,19 @@ def test_note_of_a_call_back_needs_right_and_token(clinic, staff, gave_up):
     stranger = Client(enforce_csrf_checks=True, headers={"HX-Request": "true"})
     stranger.force_login(clinic.operator)
     assert stranger.post(at("note-attempt", gave_up.pk), said).status_code == 403
+
+
+# --- the site's word --------------------------------------------------------------------------------------
+
+
+def test_desk_calls_people_as_the_site_does(clinic, desk):
+    contact = clinic.call()
+    desk.post(at("choose", contact.pk, clinic.oksana.pk))
+    for word, here, not_here in (("patient", "Patient", "client"), ("client", "Client", "patient")):
+        Organisation.objects.filter(pk=clinic.organisation.pk).update(patient_word=word)
+        forget()
+        page = desk.get(at("contact", contact.pk)).content.decode()
+        assert f'<h2 id="who-h">{here}</h2>' in page
+        assert f"<span>the {here.lower()}</span>" in page
+        assert f"{here} not reached" in page
+        assert f"Find a {not_here}" not in desk.get(at("shell")).content.decode()

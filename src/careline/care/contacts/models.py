@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from careline.base.accounts.models import User
 from careline.base.ids import uuid7
 from careline.base.organisations.models import Organisation, Site
+from careline.base.organisations.words import worded_lazy
 from careline.care.directory.models import PhoneLine, Queue, Topic
 from careline.care.patients.models import Patient
 
@@ -82,7 +83,7 @@ class CallerDetails(models.Model):
     """Who calls: the caller is often not the patient. Erasable."""
 
     class Relation(models.TextChoices):
-        SELF = "self", _("the patient")
+        SELF = "self", worded_lazy("the patient")
         PARENT = "parent", _("parent")
         CHILD = "child", _("son or daughter")
         SPOUSE = "spouse", _("spouse")

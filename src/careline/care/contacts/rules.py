@@ -9,6 +9,7 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 from careline.base import phones
+from careline.base.organisations.words import worded_lazy
 
 OFFLINE_KEPT = timedelta(days=7)  # how late a walk-in logged without a network may still arrive
 UNDO_WITHIN = timedelta(minutes=15)
@@ -37,7 +38,7 @@ class Outcome(TextChoices):
     NOTHING_NEEDED = "nothing_needed", _("No answer needed")
     WRONG_NUMBER = "wrong_number", _("Wrong number")
     DISCONNECTED = "disconnected", _("Cut off")
-    NOT_REACHED = "not_reached", _("Patient not reached")
+    NOT_REACHED = "not_reached", worded_lazy("Patient not reached")
 
 
 # The second tap in the hall, in the order shown.

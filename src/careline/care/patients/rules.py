@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from careline.base import phones
 from careline.base.errors import CareError
+from careline.base.organisations.words import worded_lazy
 from careline.core import names
 from careline.core.names.keys import BORN, CARD, PHONE, PHONE_END, SOUND
 
@@ -36,7 +37,7 @@ class BadBirthDate(CareError):
 
 class NameMissing(CareError):
     code = "name_missing"
-    message = _("A patient needs a family name.")
+    message = worded_lazy("A patient needs a family name.")
     status = 400
 
 
@@ -48,7 +49,7 @@ class BadField(CareError):
 
 class NumberTaken(CareError):
     code = "external_id_taken"
-    message = _("Another patient has this number of the clinic's own system.")
+    message = worded_lazy("Another patient has this number of the clinic's own system.")
 
 
 LANGUAGES = ("uk", "ru", "pl", "zh-hans", "en")

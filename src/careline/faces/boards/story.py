@@ -10,6 +10,7 @@ from uuid import UUID
 from django.utils.translation import gettext_lazy as _
 
 from careline.base.accounts.models import User
+from careline.base.organisations.words import worded_lazy
 from careline.care.contacts.queries import CAUSES, Happened
 
 # What a supervisor wants to read. Rows that only repeat another (an accepted offer is a talk) have no sentence.
@@ -45,7 +46,7 @@ SENTENCES = {
     "CallerReached": _("Reached again"),
     "RecoveryTried": _("Called back in vain"),
     "RecoveryUndone": _("Note of the call-back taken back"),
-    "RatingGiven": _("Rated by the patient"),
+    "RatingGiven": worded_lazy("Rated by the patient"),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,7 +21,7 @@ from careline.care.contacts import queries as contacts
 from careline.care.contacts.models import CallerDetails, Contact, ContactSummary, ContactText
 from careline.care.contacts.queries import Card, Listed
 from careline.care.directory.models import Notice, PhoneLine, Topic, in_language
-from careline.care.directory.queries import is_open, lines, notices_now, queues, topic_tree
+from careline.care.directory.queries import TopicNode, is_open, lines, notices_now, queues, topic_tree
 from careline.care.patients import queries as patients_room
 from careline.care.patients.models import Patient
 from careline.care.patients.queries import PatientHit
@@ -32,6 +32,7 @@ from careline.faces.desk.texts import GIVEN, LANGUAGE_MARKS, LANGUAGE_NAMES, PAU
 from careline.faces.wording import moment, span
 from careline.switchboard.queries import AgentNow, Waiting, agents_now, waiting_now
 
+WITHIN = " › "
 TOPIC_CHIPS = 6  # as many as one finds without reading; the rest stands in the list
 ASKS = 6
 
@@ -319,22 +320,44 @@ class TopicGroup:
 
 
 def topics_of(organisation_id: UUID, first: Iterable[str]) -> tuple[list[TopicChip], list[TopicGroup]]:
-    """The chips (those of `first` always among them), and the rest as groups of the tree."""
+    """The chips, and every other topic in groups, one for each at the top of the tree.
+
+    Those of `first` are always among the chips, however deep they lie, and even when they are no longer offered.
+    """
     tree = topic_tree(organisation_id)
-    flat = {str(n.topic.pk): TopicChip(str(n.topic.pk), str(n.topic)) for top in tree for n in (top, *top.children)}
-    chosen = [flat[each] for each in dict.fromkeys(first) if each in flat]
-    chips = chosen + [flat[str(top.topic.pk)] for top in tree if flat[str(top.topic.pk)] not in chosen]
-    chips = chips[:TOPIC_CHIPS]
+    groups = {str(top.topic.pk): list(_below(top)) for top in tree}
+    flat = {chip.id: chip for chips in groups.values() for chip in chips}
+    tops = [flat[each] for each in groups]
+    wanted = list(dict.fromkeys(each for each in first if each))
+    flat |= {chip.id: chip for chip in _withdrawn(each for each in wanted if each not in flat)}
+    chosen = [TopicChip(each, flat[each].name.rsplit(WITHIN, 1)[-1]) for each in wanted if each in flat]
+    chips = (chosen + [top for top in tops if top.id not in wanted])[:TOPIC_CHIPS]
     shown = {chip.id for chip in chips}
-    groups = [
-        TopicGroup(
-            str(top.topic), [flat[str(n.topic.pk)] for n in (top, *top.children) if str(n.topic.pk) not in shown]
-        )
-        for top in tree
-    ]
-    order = {str(top.topic.pk): n for n, top in enumerate(tree)}
+    order = {top.id: number for number, top in enumerate(tops)}
     chips.sort(key=lambda chip: order.get(chip.id, len(order)))
-    return chips, [group for group in groups if group.topics]
+    rest = [TopicGroup(flat[top].name, [c for c in below if c.id not in shown]) for top, below in groups.items()]
+    return chips, [group for group in rest if group.topics]
+
+
+def _below(node: TopicNode, above: str = "") -> Iterator[TopicChip]:
+    """The topic and all below it; from the third level on with what they stand under, so that names tell them apart."""
+    name = f"{above}{WITHIN}{node.topic}" if above else str(node.topic)
+    yield TopicChip(str(node.topic.pk), name)
+    for child in node.children:
+        yield from _below(child, name if node.topic.parent_id else "")
+
+
+def _withdrawn(ids: Iterable[str]) -> list[TopicChip]:
+    known = [UUID(each) for each in ids if _is_id(each)]
+    return [TopicChip(str(topic.pk), str(topic)) for topic in Topic.objects.filter(pk__in=known)] if known else []
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 # --- whom to hand it to ----------------------------------------------------------------------------------

@@ -93,18 +93,26 @@ def furnish(dsn: str) -> dict[str, Any]:
         copy_all(cursor, CONTACTS // PLAYED - 1)
         for table in ("contacts_contact", "contacts_contactsummary", "contacts_ledgerrow", "contacts_callerdetails"):
             cursor.execute(f"ANALYZE {table}")
-    people = [sign_in(posting.user) for posting in operators[:CLIENTS]]
-    assert len(people) == CLIENTS, "the sample has too few operators"
-    supervisors = Posting.objects.select_related("user").filter(role=Role.SUPERVISOR)
+    supervisor = Posting.objects.select_related("organisation").filter(role=Role.SUPERVISOR, site=None)[0]
     cast = {
         "contacts": ContactSummary.objects.count(),
         "ids": [str(each) for each in Contact.objects.order_by("?").values_list("pk", flat=True)[:5000]],
         "topics": [str(each) for each in topics],
-        "sessions": people,
-        "supervisor": sign_in(supervisors[0].user),
+        "sessions": [sign_in(another(supervisor, number)) for number in range(CLIENTS)],
     }
     connections.close_all()
     return cast
+
+
+def another(posting: Any, number: int) -> Any:
+    """A colleague with the same posting, who sees every contact."""
+    from careline.base.accounts.models import Posting, User
+
+    user = User.objects.create_user(f"benchmark{number}", language=posting.user.language, first_name=f"Client {number}")
+    Posting.objects.create(
+        user=user, organisation=posting.organisation, role=posting.role, valid_from=posting.valid_from
+    )
+    return user
 
 
 async def play(dsn: str, lines: list[Any], operators: list[Any], topics: list[Any], rng: random.Random) -> list[str]:
@@ -273,12 +281,12 @@ def load(pipe: Connection, port: int, cast: dict[str, Any], seconds: float) -> N
 
 
 class Client:
-    """One signed-in person: an operator who opens and records, and reads the list with a supervisor's eyes."""
+    """One signed-in person of the centre, who may see, open and record every contact."""
 
     def __init__(self, port: int, cast: dict[str, Any], number: int) -> None:
         self.rng = random.Random(SEED + number)
         self.cast = cast
-        self.operator, self.supervisor = cast["sessions"][number], cast["supervisor"]
+        self.session = cast["sessions"][number]
         self.port = port
         self.after = ""
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
@@ -286,12 +294,12 @@ class Client:
     def ask(self, kind: str) -> int:
         contact = self.rng.choice(self.cast["ids"])
         if kind == "list":
-            return self.send("POST", "/contacts/rows/", self.supervisor, self.filters())
+            return self.send("POST", "/contacts/rows/", self.session, self.filters())
         if kind == "open":
-            return self.send("GET", f"/desk/contacts/{contact}/", self.supervisor)
+            return self.send("GET", f"/desk/contacts/{contact}/", self.session)
         said = {"key": str(uuid.UUID(int=self.rng.getrandbits(128), version=4)), "outcome": "answered"}
         said |= {"topic": self.rng.choice(self.cast["topics"]), "note": "Read back."}
-        return self.send("POST", f"/desk/contacts/{contact}/record/", self.supervisor, said)
+        return self.send("POST", f"/desk/contacts/{contact}/record/", self.session, said)
 
     def filters(self) -> dict[str, str]:
         chosen = self.rng.choice([{}, {"topic": self.rng.choice(self.cast["topics"])}, {"text": "Caller 17"}])

@@ -79,7 +79,8 @@ def database_url() -> str:
     """The test database, as another process reaches it."""
     own = connection.settings_dict
     named = {"dbname": own["NAME"], "user": own["USER"], "password": own["PASSWORD"], "host": own["HOST"]}
-    parts = {name: value for name, value in {**named, "port": own["PORT"], **own.get("OPTIONS", {})}.items() if value}
+    options = {name: value for name, value in own["OPTIONS"].items() if name != "prepare_threshold"}
+    parts = {name: value for name, value in {**named, "port": own["PORT"], **options}.items() if value}
     return make_conninfo(**parts)
 
 

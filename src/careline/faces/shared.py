@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from careline.base.accounts.rights import Reader, reader_of
 from careline.base.organisations.models import Organisation
+from careline.base.organisations.words import calling
 
 SHARED_S = 1.0  # a tick sends every screen of a place here at once; one answer serves them all
 MOST_KEPT = 2000
@@ -26,7 +27,8 @@ _lock = threading.Lock()
 
 
 def page(*rights: str, who: Who = reader_of) -> Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]:
-    """A view that gets the reader after the request, needs the rights, and speaks the organisation's local time.
+    """A view that gets the reader after the request, needs the rights, and speaks the organisation's local time
+    and its word for whom it serves.
 
     Raises NotAllowed (RefusalMiddleware says it in place).
     """
@@ -37,7 +39,7 @@ def page(*rights: str, who: Who = reader_of) -> Callable[[Callable[..., HttpResp
             reader = who(request)
             for right in rights:
                 reader.require(right)
-            with timezone.override(ZoneInfo(timezone_of(reader))):
+            with timezone.override(ZoneInfo(timezone_of(reader))), calling(word_of(reader)):
                 response = view(request, reader, *args, **kwargs)
             response.headers.setdefault("Cache-Control", "no-store")
             return response
@@ -51,6 +53,15 @@ def timezone_of(reader: Reader) -> str:
     return shared(
         ("timezone", reader.organisation_id),
         lambda: str(Organisation.objects.values_list("timezone", flat=True).get(pk=reader.organisation_id)),
+        for_s=60.0,
+    )
+
+
+def word_of(reader: Reader) -> str:
+    """What the reader's organisation calls those it serves: patient or client."""
+    return shared(
+        ("word", reader.organisation_id),
+        lambda: str(Organisation.objects.values_list("patient_word", flat=True).get(pk=reader.organisation_id)),
         for_s=60.0,
     )
 

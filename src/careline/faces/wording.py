@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 
-import phonenumbers
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import get_language, pgettext
+
+from careline.base import phones
 
 
 def span(seconds: float | timedelta | None) -> str:
@@ -59,7 +60,6 @@ def moment(at: datetime | None) -> str:
 def phone(e164: str) -> str:
     """+380000000000 in groups, as one reads it aloud; what is no number stays as it was written."""
     try:
-        number = phonenumbers.parse(e164, None)
-    except phonenumbers.NumberParseException:
+        return phones.international(phones.read(e164))
+    except phones.NumberParseException:
         return e164
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)

@@ -12,10 +12,12 @@ from careline.base.accounts.models import Role
 from careline.base.audit.models import AuditRow
 from careline.base.errors import NotAllowed, NotFound
 from careline.care.contacts import actions, ledger, queries
+from careline.care.contacts.errors import KeyReused, TooLateToUndo
 from careline.care.contacts.ledger import Entry
 from careline.care.contacts.models import Contact, LiveState, Stream
-from careline.care.contacts.projections import show_now
+from careline.care.contacts.projections import rebuild, show_now
 from careline.care.contacts.queries import Filters
+from careline.oversight.insight.figures import Period, figures
 
 
 def routed(contact: Contact, *told: tuple[str, dict], queue=None) -> None:
@@ -215,6 +217,14 @@ class TestHistory:
         assert queries.history(olena, queries.contact_card(olena, district.call("").pk)) == []
 
 
+def recovered_of_abandoned(reader) -> tuple[int, int]:
+    """What the metric says of the last days: how many of those who gave up are recovered."""
+    now = timezone.now()
+    period = Period(now - timedelta(days=2), now, "Europe/Kyiv")
+    counted = figures(reader, period, ["volume_abandoned", "recovered"])
+    return round((counted["recovered"] or 0) * counted["volume_abandoned"]), counted["volume_abandoned"]
+
+
 class TestRecovery:
     def test_who_gave_up_stays_until_reached(self, district, olena):
         lost = district.call(at=timezone.now() - timedelta(hours=2))
@@ -250,6 +260,87 @@ class TestRecovery:
 
         assert queries.recovery_list(olena) == []
         assert [h.kind for h in ledger.story(lost.pk)][-1] == "CallerReached"
+
+    def test_reached_at_one_call_is_reached_for_all_of_them(self, district, olena):
+        tried = [district.call(at=timezone.now() - timedelta(hours=hours)) for hours in (3, 2, 1)]
+        for each in tried:
+            gave_up(each, district)
+
+        changed = actions.record_attempt(olena, tried[-1].pk, key="a", reached=True)
+        show_now(changed)
+
+        assert set(changed) == {each.pk for each in tried}
+        assert queries.recovery_list(olena) == []
+        assert recovered_of_abandoned(olena) == (3, 3)
+
+    def test_the_same_key_is_one_attempt(self, district, olena):
+        lost = district.call(at=timezone.now() - timedelta(hours=2))
+        gave_up(lost, district)
+        for _ in range(2):
+            show_now(actions.record_attempt(olena, lost.pk, key="a", reached=False))
+
+        [row] = queries.recovery_list(olena)
+        assert (row.attempts, [h.kind for h in ledger.story(lost.pk)].count("RecoveryTried")) == (1, 1)
+        with pytest.raises(KeyReused):
+            actions.record_attempt(olena, district.call("067 000 00 01").pk, key="a", reached=True)
+
+    def test_reached_is_taken_back_and_noted_again(self, district, olena):
+        tried = [district.call(at=timezone.now() - timedelta(hours=hours)) for hours in (2, 1)]
+        for each in tried:
+            gave_up(each, district)
+        last = tried[-1].pk
+        show_now(actions.record_attempt(olena, last, key="a", reached=False))
+        show_now(actions.record_attempt(olena, last, key="b", reached=True))
+        [reached, missed] = queries.attempts_noted(olena)
+        assert (reached.reached, missed.reached) == (True, False)
+
+        for _ in range(2):
+            show_now(actions.undo_attempt(olena, last, reached.attempt))
+
+        [row] = queries.recovery_list(olena)
+        assert (row.times, row.attempts, row.tried_at) == (2, 1, missed.at)
+        assert recovered_of_abandoned(olena) == (0, 2)
+        show_now(actions.record_attempt(olena, last, key="c", reached=True))
+        assert queries.recovery_list(olena) == []
+        assert recovered_of_abandoned(olena) == (2, 2)
+        rebuild()
+        assert recovered_of_abandoned(olena) == (2, 2)
+
+    def test_no_answer_taken_back_counts_no_try(self, district, olena):
+        lost = district.call(at=timezone.now() - timedelta(hours=2))
+        gave_up(lost, district)
+        show_now(actions.record_attempt(olena, lost.pk, key="a", reached=False))
+        [noted] = queries.attempts_noted(olena)
+        show_now(actions.undo_attempt(olena, lost.pk, noted.attempt))
+
+        [row] = queries.recovery_list(olena)
+        assert (row.attempts, row.tried_at) == (0, None)
+        assert queries.attempts_noted(olena) == []
+
+    def test_only_ones_own_note_is_taken_back_and_only_soon(self, district, olena, reader, monkeypatch):
+        lost = district.call(at=timezone.now() - timedelta(hours=2))
+        gave_up(lost, district)
+        show_now(actions.record_attempt(olena, lost.pk, key="a", reached=True))
+        [noted] = queries.attempts_noted(olena)
+        anna = reader("anna", district.centre)
+        with pytest.raises(NotFound):
+            actions.undo_attempt(anna, lost.pk, noted.attempt)
+        assert queries.attempts_noted(anna) == []
+        monkeypatch.setattr(actions, "UNDO_WITHIN", timedelta(0))
+        with pytest.raises(TooLateToUndo):
+            actions.undo_attempt(olena, lost.pk, noted.attempt)
+
+    def test_who_may_not_record_notes_nothing(self, district, olena, reader):
+        lost = district.call(at=timezone.now() - timedelta(hours=2))
+        gave_up(lost, district)
+        head = reader("head", district.centre, Role.UNIT_HEAD)
+        elsewhere = reader("stranger", district.other)
+        with pytest.raises(NotAllowed):
+            actions.record_attempt(head, lost.pk, key="a", reached=True)
+        with pytest.raises(NotAllowed):
+            actions.undo_attempt(head, lost.pk, lost.pk)
+        with pytest.raises(NotFound):
+            actions.record_attempt(elsewhere, lost.pk, key="a", reached=True)
 
     def test_one_who_is_waiting_again_need_not_be_called(self, district, olena):
         gave_up(district.call(at=timezone.now() - timedelta(hours=2)), district)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import uuid
+from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
 from careline.base.accounts.models import Role
 from careline.base.audit.models import AuditRow
+from careline.base.organisations.models import Organisation
 from careline.base.outbox.models import OutboxRow
+from careline.care.contacts import ledger
 from careline.care.contacts.models import CallerDetails, ContactDraft, ContactPatient, ContactSummary, LedgerRow
 from careline.care.contacts.projections import show_now
 from careline.care.patients.models import Patient
@@ -294,3 +299,62 @@ def test_desks_of_a_place_share_what_a_tick_makes_them_ask(clinic, desk, django_
     desk.get(at("queue"))
     with django_assert_num_queries(4):  # the session, the person and the posting: nothing of the queue
         desk.get(at("queue"))
+
+
+# --- those who gave up ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def gave_up(clinic):
+    contact = clinic.call()
+    told = {"contact": str(contact.pk), "queue": str(clinic.queue.pk), "emergency": False, "cause": "abandoned"}
+    with transaction.atomic():
+        ledger.append(
+            ledger.Entry(contact.pk, "routing", "ContactQueued", contact.started_at, told),
+            ledger.Entry(contact.pk, "routing", "EndContact", contact.started_at + timedelta(seconds=50), told),
+        )
+    show_now([contact.pk])
+    return contact
+
+
+def test_call_back_is_noted_from_the_task_and_taken_back(desk, gave_up):
+    tasks = desk.get(at("tasks")).content.decode()
+    assert f'id="reached-{gave_up.pk}"' in tasks
+    missed = desk.post(at("note-attempt", gave_up.pk), {"key": str(uuid.uuid4()), "reached": "0"}).content.decode()
+    assert "called back once in vain" in missed
+    answer = desk.post(at("note-attempt", gave_up.pk), {"key": str(uuid.uuid4()), "reached": "1"})
+    reached = answer.content.decode()
+    assert answer["HX-Trigger-After-Swap"] == "careline:noted"
+    assert f'id="reached-{gave_up.pk}"' not in reached
+    assert ContactSummary.objects.get(pk=gave_up.pk).recovered_at is not None
+    undo = re.findall(r'hx-post="(/desk/tasks/[^"]+/undo/)"', reached)
+    again = desk.post(undo[0]).content.decode()
+    assert f'id="reached-{gave_up.pk}"' in again
+    assert "called back once in vain" in again
+
+
+def test_note_of_a_call_back_needs_right_and_token(clinic, staff, gave_up):
+    auditor = Client(headers={"HX-Request": "true"})
+    auditor.force_login(staff("auditor", clinic.organisation, Role.AUDITOR))
+    assert f'id="reached-{gave_up.pk}"' not in auditor.get(at("tasks")).content.decode()
+    said = {"key": str(uuid.uuid4()), "reached": "1"}
+    assert auditor.post(at("note-attempt", gave_up.pk), said).status_code == 403
+    stranger = Client(enforce_csrf_checks=True, headers={"HX-Request": "true"})
+    stranger.force_login(clinic.operator)
+    assert stranger.post(at("note-attempt", gave_up.pk), said).status_code == 403
+
+
+# --- the site's word --------------------------------------------------------------------------------------
+
+
+def test_desk_calls_people_as_the_site_does(clinic, desk):
+    contact = clinic.call()
+    desk.post(at("choose", contact.pk, clinic.oksana.pk))
+    for word, here, not_here in (("patient", "Patient", "client"), ("client", "Client", "patient")):
+        Organisation.objects.filter(pk=clinic.organisation.pk).update(patient_word=word)
+        forget()
+        page = desk.get(at("contact", contact.pk)).content.decode()
+        assert f'<h2 id="who-h">{here}</h2>' in page
+        assert f"<span>the {here.lower()}</span>" in page
+        assert f"{here} not reached" in page
+        assert f"Find a {not_here}" not in desk.get(at("shell")).content.decode()

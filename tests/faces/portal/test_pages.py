@@ -10,6 +10,7 @@ from django.conf import settings
 from django.template import Context, Template
 from django.utils import translation
 
+from careline.base.organisations.models import Organisation
 from careline.care.directory.models import PhoneLine
 from careline.care.directory.rules import OpenState
 from careline.faces.portal.views import callback_windows
@@ -36,6 +37,13 @@ def test_call_page_speaks_the_chosen_language(client, line, language):
     page = client.get(f"/call/{line.code}/{language}/").content.decode()
     assert f'lang="{"zh-CN" if language == "zh-hans" else language}"' in page
     assert f'href="tel:{line.emergency_number}"' in page
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("word", ["patient", "client"])
+def test_call_page_calls_people_as_the_site_does(client, line, word):
+    Organisation.objects.filter(pk=line.organisation_id).update(patient_word=word)
+    assert f"date of birth of the {word}" in client.get(f"/call/{line.code}/en/").content.decode()
 
 
 @pytest.mark.django_db

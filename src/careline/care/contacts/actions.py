@@ -315,28 +315,72 @@ def mark_reached(contact: Contact) -> int:
     Runs in the caller's transaction, or in one of its own; doing it again changes nothing.
     """
     with transaction.atomic(savepoint=False):
-        now, done = timezone.now(), 0
-        for earlier in gave_up_before(contact):
-            if ledger.known(f"reached:{earlier.pk}") is None:
-                _write(earlier, "CallerReached", now, {"contact": str(contact.pk)}, f"reached:{earlier.pk}")
-                done += 1
-        return done
+        now, data = timezone.now(), {"contact": str(contact.pk)}
+        return sum(_reached(earlier, now, data) for earlier in gave_up_before(contact))
+
+
+def _reached(contact: Contact, now: datetime, data: Mapping[str, Any]) -> bool:
+    """False when they are reached already. What was taken back may be written again."""
+    taken_back = LedgerRow.objects.filter(
+        subject=contact.pk, stream=Stream.RECORD, kind="RecoveryUndone", data__reached=True
+    ).count()
+    key = f"reached:{contact.pk}:{taken_back}" if taken_back else f"reached:{contact.pk}"
+    if ledger.known(key) is not None:
+        return False
+    _write(contact, "CallerReached", now, data, key)
+    return True
 
 
 @transaction.atomic
-def record_attempt(reader: Reader, contact_id: UUID | str, *, key: str, reached: bool) -> Contact:
-    """A caller who gave up was called back, from whatever telephone. Unreached, they stay on the list."""
+def record_attempt(reader: Reader, contact_id: UUID | str, *, key: str, reached: bool) -> list[UUID]:
+    """A caller who gave up was called back, from whatever telephone. Unreached, they stay on the list; reached, so
+    are their earlier calls. Returns the contacts that changed.
+
+    Raises NotFound, NotAllowed, KeyReused.
+    """
     reader.require("contacts.record")
-    contact = locked_contact(reader, contact_id)
+    contact = seen_contact(reader, contact_id)
+    rest = [each for each in gave_up_before(contact, too=True) if each.pk != contact.pk]
     if _done_before(_key("attempt", key), contact):
-        return contact
-    now, by = timezone.now(), str(reader.user_id)
-    _write(contact, "RecoveryTried", now, {"reached": reached, "by": by}, _key("attempt", key))
-    if reached and ledger.known(f"reached:{contact.pk}") is None:
-        _write(contact, "CallerReached", now, {"by": by}, f"reached:{contact.pk}")
+        return [contact.pk]
+    now, by, attempt = timezone.now(), str(reader.user_id), str(uuid5(contact.pk, key))
+    also = [e for e in rest if reached and _reached(e, now, {"by": by, "attempt": attempt})]
+    tried = {"reached": reached, "by": by, "attempt": attempt, "also": [str(each.pk) for each in also]}
+    _write(contact, "RecoveryTried", now, tried, _key("attempt", key))
+    if reached:
+        _reached(contact, now, {"by": by, "attempt": attempt})
     audit(reader, "contact.called_back", "contact", [contact.pk], reached=reached)
     _tick("contact_changed", key, contact)
-    return contact
+    return [contact.pk, *(each.pk for each in also)]
+
+
+@transaction.atomic
+def undo_attempt(reader: Reader, contact_id: UUID | str, attempt: UUID | str) -> list[UUID]:
+    """Take back what one has noted oneself, soon after. Twice is once. Returns the contacts that changed.
+
+    Raises NotFound, NotAllowed, TooLateToUndo.
+    """
+    reader.require("contacts.record")
+    tried = LedgerRow.objects.filter(
+        subject=contact_id, stream=Stream.RECORD, kind="RecoveryTried", data__attempt=str(attempt)
+    ).first()
+    if tried is None or tried.data["by"] != str(reader.user_id):
+        raise NotFound
+    ids = [tried.subject, *(UUID(each) for each in tried.data["also"])]
+    rows = {row.pk: row for row in Contact.objects.select_for_update().filter(pk__in=ids).order_by("pk")}
+    contact = rows[tried.subject]
+    seen_contact(reader, contact.pk)
+    if ledger.known(f"untried:{attempt}"):
+        return ids
+    now = timezone.now()
+    if now - tried.at > UNDO_WITHIN:
+        raise TooLateToUndo
+    data = {"attempt": str(attempt), "reached": tried.data["reached"], "by": str(reader.user_id)}
+    for each in rows.values():
+        _write(each, "RecoveryUndone", now, data, f"untried:{attempt}" if each is contact else None)
+    audit(reader, "contact.call_back_undone", "contact", [contact.pk], reached=tried.data["reached"])
+    _tick("contact_changed", f"untried:{attempt}", contact)
+    return ids
 
 
 # --- in the hall ------------------------------------------------------------------------------------------

@@ -50,11 +50,21 @@ class Summary:
     recovered_at: datetime | None = None
     recovery_attempts: int = 0
     recovery_tried_at: datetime | None = None
+    recovery_tried_by: UUID | None = None
     undone: bool = False
     rating: int | None = None
 
 
 FIELDS = tuple(f.name for f in fields(Summary))
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """A call back to somebody who gave up, noted and not taken back."""
+
+    at: datetime
+    by: UUID | None
+    reached: bool
 
 
 @dataclass(slots=True)
@@ -66,6 +76,8 @@ class _Folding:
     talking: dict[str, datetime] = field(default_factory=dict)
     holding: dict[str, datetime] = field(default_factory=dict)
     writing: dict[str, datetime] = field(default_factory=dict)
+    tries: dict[str, _Try] = field(default_factory=dict)  # by the attempt's id, in the order they were noted
+    reached_in: str = ""  # the attempt that reached them, where it was one of these
 
     def waits(self) -> None:
         self.summary.phase = "callback" if self.callback else "queued"
@@ -230,12 +242,25 @@ def _unflagged(f: _Folding, at: datetime, d: dict[str, Any]) -> None:
 
 def _reached(f: _Folding, at: datetime, d: dict[str, Any]) -> None:
     f.summary.recovered_at, f.summary.recovered_by = at, _uuid(d.get("contact"))
+    f.reached_in = d.get("attempt", "")
 
 
 def _tried(f: _Folding, at: datetime, d: dict[str, Any]) -> None:
-    f.summary.recovery_tried_at = at
-    if not d["reached"]:
-        f.summary.recovery_attempts += 1
+    f.tries[d.get("attempt") or at.isoformat()] = _Try(at, _uuid(d.get("by")), d["reached"])
+    _count_tries(f)
+
+
+def _untried(f: _Folding, at: datetime, d: dict[str, Any]) -> None:
+    f.tries.pop(d["attempt"], None)
+    _count_tries(f)
+    if f.reached_in == d["attempt"]:
+        f.summary.recovered_at, f.summary.recovered_by, f.reached_in = None, None, ""
+
+
+def _count_tries(f: _Folding) -> None:
+    last = next(reversed(f.tries.values()), None)
+    f.summary.recovery_attempts = sum(not each.reached for each in f.tries.values())
+    f.summary.recovery_tried_at, f.summary.recovery_tried_by = (last.at, last.by) if last else (None, None)
 
 
 _STEPS: dict[str, Callable[[_Folding, datetime, dict[str, Any]], None]] = {
@@ -269,6 +294,7 @@ _STEPS: dict[str, Callable[[_Folding, datetime, dict[str, Any]], None]] = {
     "UnwellCome": _unwell_come,
     "CallerReached": _reached,
     "RecoveryTried": _tried,
+    "RecoveryUndone": _untried,
 }
 
 

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from careline.base.accounts.models import User
 from careline.base.ids import uuid7
 from careline.base.organisations.models import Organisation, Site
+from careline.base.organisations.words import worded_lazy
 from careline.care.directory.models import PhoneLine, Queue, Topic
 from careline.care.patients.models import Patient
 
@@ -85,7 +86,7 @@ class CallerDetails(models.Model):
     """Who calls: the caller is often not the patient. Erasable."""
 
     class Relation(models.TextChoices):
-        SELF = "self", _("the patient")
+        SELF = "self", worded_lazy("the patient")
         PARENT = "parent", _("parent")
         CHILD = "child", _("son or daughter")
         SPOUSE = "spouse", _("spouse")
@@ -166,6 +167,7 @@ class ContactSummary(models.Model):
     recovered_at = models.DateTimeField(null=True)
     recovery_attempts = models.PositiveSmallIntegerField(default=0)  # calls back that reached nobody
     recovery_tried_at = models.DateTimeField(null=True)
+    recovery_tried_by = models.UUIDField(null=True)  # who noted the last attempt
     undone = models.BooleanField(default=False)  # logged by mistake and taken back; counts nowhere
     rating = models.PositiveSmallIntegerField(null=True)
 
@@ -178,7 +180,12 @@ class ContactSummary(models.Model):
             models.Index(
                 fields=["-ended_at"],
                 name="summary_to_recover",
-                condition=models.Q(cause__in=["abandoned", "lost", "callback_failed"], recovered_by=None),
+                condition=models.Q(cause__in=["abandoned", "lost", "callback_failed"], recovered_at=None),
+            ),
+            models.Index(
+                fields=["recovery_tried_by", "-recovery_tried_at"],
+                name="summary_tried_by",
+                condition=models.Q(recovery_tried_by__isnull=False),
             ),
         ]
 

@@ -34,7 +34,7 @@ from careline.care.contacts.models import (
     LiveState,
     UnwellAlert,
 )
-from careline.care.contacts.rules import GAVE_UP, RECOVER_WITHIN, SECOND_CALL, Outcome
+from careline.care.contacts.rules import GAVE_UP, RECOVER_WITHIN, SECOND_CALL, UNDO_WITHIN, Outcome
 from careline.care.directory.models import PhoneLine, Queue, Topic
 from careline.care.patients.models import Patient
 
@@ -543,26 +543,24 @@ _earlier = {simulated: _earlier_of(simulated) for simulated in (False, True)}
 # --- those who gave up ------------------------------------------------------------------------------------
 
 
-def gave_up_before(contact: Contact) -> list[Contact]:
-    """Earlier contacts of the same caller or patients that nobody answered and nobody has made good, locked."""
-    same = related(contact)
-    if not same:
-        return []
-    return list(
-        Contact.objects.select_for_update(of=("self",))
-        .filter(
-            pk__in=same,
-            started_at__lte=contact.started_at,
-            started_at__gte=contact.started_at - RECOVER_WITHIN,
-            simulated=contact.simulated,
-            organisation__path__startswith=contact.organisation.path.split("/", 1)[0] + "/",
-            summary__cause__in=GAVE_UP,
-            summary__recovered_at=None,
-            summary__answered_at=None,
-            summary__undone=False,
-        )
-        .order_by("pk")
+def gave_up_before(contact: Contact, *, too: bool = False) -> list[Contact]:
+    """Earlier contacts of the same caller or patients that nobody answered and nobody has made good, locked.
+
+    `too`: the contact itself among them, so that all are locked in one order.
+    """
+    earlier = Q(
+        pk__in=related(contact),
+        started_at__lte=contact.started_at,
+        started_at__gte=contact.started_at - RECOVER_WITHIN,
+        simulated=contact.simulated,
+        organisation__path__startswith=contact.organisation.path.split("/", 1)[0] + "/",
+        summary__cause__in=GAVE_UP,
+        summary__recovered_at=None,
+        summary__answered_at=None,
+        summary__undone=False,
     )
+    rows = Contact.objects.select_for_update(of=("self",)).order_by("pk")
+    return list(rows.filter(earlier | Q(pk=contact.pk) if too else earlier))
 
 
 @dataclass(frozen=True, slots=True)
@@ -612,6 +610,44 @@ def _by_caller(rows: Iterable[Listed]) -> list[ToRecover]:
         )
         for group in groups.values()
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A call back the reader has noted and may still take back."""
+
+    contact: UUID
+    attempt: str
+    reached: bool
+    at: datetime
+    number: str
+    name: str
+
+
+def attempts_noted(reader: Reader, limit: int = 3) -> list[Noted]:
+    """What the reader has noted in the last minutes, the latest first."""
+    since = timezone.now() - UNDO_WITHIN
+    rows = seen(reader).filter(recovery_tried_by=reader.user_id, recovery_tried_at__gte=since)
+    latest = list(rows.select_related("contact__caller").order_by("-recovery_tried_at")[:limit])
+    if not latest:
+        return []
+    told: dict[UUID, dict[str, Noted]] = {row.contact_id: {} for row in latest}
+    for subject, found in ledger.of_subjects(told).items():
+        caller = next((getattr(row.contact, "caller", None) for row in latest if row.contact_id == subject), None)
+        for row in found:
+            if row.kind == "RecoveryTried" and row.data["by"] == str(reader.user_id) and row.at >= since:
+                told[subject][row.data["attempt"]] = Noted(
+                    contact=subject,
+                    attempt=row.data["attempt"],
+                    reached=row.data["reached"],
+                    at=row.at,
+                    number=caller.number if caller else "",
+                    name=caller.name if caller else "",
+                )
+            elif row.kind == "RecoveryUndone":
+                told[subject].pop(row.data["attempt"], None)
+    noted = [each for attempts in told.values() for each in attempts.values()]
+    return sorted(noted, key=lambda each: each.at, reverse=True)[:limit]
 
 
 # --- the day so far ---------------------------------------------------------------------------------------

@@ -11,6 +11,9 @@ import phonenumbers
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
+from careline.base import phones
+from careline.base.organisations.words import worded_lazy
+
 OFFLINE_KEPT = timedelta(days=7)  # how late a walk-in logged without a network may still arrive
 UNDO_WITHIN = timedelta(minutes=15)
 RECOVER_WITHIN = timedelta(days=7)  # how long a caller who gave up stays on the recovery list
@@ -38,7 +41,7 @@ class Outcome(TextChoices):
     NOTHING_NEEDED = "nothing_needed", _("No answer needed")
     WRONG_NUMBER = "wrong_number", _("Wrong number")
     DISCONNECTED = "disconnected", _("Cut off")
-    NOT_REACHED = "not_reached", _("Patient not reached")
+    NOT_REACHED = "not_reached", worded_lazy("Patient not reached")
 
 
 # The second tap in the hall, in the order shown.
@@ -51,12 +54,12 @@ GAVE_UP = ("abandoned", "lost", "callback_failed")
 def e164(number: str, policy: str) -> str:
     """The number in E.164, or as written where it cannot be one: a caller's own word is never thrown away."""
     try:
-        parsed = phonenumbers.parse(number, REGIONS.get(policy, "PL"))
-    except phonenumbers.NumberParseException:
+        parsed = phones.read(number, REGIONS.get(policy, "PL"))
+    except phones.NumberParseException:
         return number.strip()[:20]
     if not phonenumbers.is_possible_number(parsed):
         return number.strip()[:20]
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    return phones.e164(parsed)
 
 
 def logged_at(said: datetime | None, now: datetime) -> datetime:

@@ -13,7 +13,9 @@ from typing import Any
 import phonenumbers
 from django.utils.translation import gettext_lazy as _
 
+from careline.base import phones
 from careline.base.errors import CareError
+from careline.base.organisations.words import worded_lazy
 from careline.core import names
 from careline.core.names.keys import BORN, CARD, PHONE, PHONE_END, SOUND
 
@@ -35,7 +37,7 @@ class BadBirthDate(CareError):
 
 class NameMissing(CareError):
     code = "name_missing"
-    message = _("A patient needs a family name.")
+    message = worded_lazy("A patient needs a family name.")
     status = 400
 
 
@@ -47,7 +49,7 @@ class BadField(CareError):
 
 class NumberTaken(CareError):
     code = "external_id_taken"
-    message = _("Another patient has this number of the clinic's own system.")
+    message = worded_lazy("Another patient has this number of the clinic's own system.")
 
 
 LANGUAGES = ("uk", "ru", "pl", "zh-hans", "en")
@@ -61,12 +63,12 @@ def e164(number: str, region: str) -> str:
     Raises BadNumber when no such number can exist.
     """
     try:
-        parsed = phonenumbers.parse(unicodedata.normalize("NFKC", number), region)
-    except phonenumbers.NumberParseException as error:
+        parsed = phones.read(number, region)
+    except phones.NumberParseException as error:
         raise BadNumber(number=number) from error
     if not phonenumbers.is_possible_number(parsed) or parsed.extension:
         raise BadNumber(number=number)
-    return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
+    return phones.e164(parsed)
 
 
 def check_birth_date(birth_date: date, today: date) -> date:
@@ -178,7 +180,7 @@ def _valid(text: str, region: str) -> str:
         return ""
     if not phonenumbers.is_valid_number(parsed):
         return ""
-    return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
+    return phones.e164(parsed)
 
 
 def _digits_term(text: str, number: str, region: str, today: date, alone: bool) -> Term:

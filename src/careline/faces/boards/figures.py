@@ -17,6 +17,7 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from careline.base.accounts.rights import Reader
+from careline.base.ids import uuid7
 from careline.care.contacts.models import AgentInterval
 from careline.care.contacts.projections import journal
 from careline.care.contacts.queries import ToRecover, alerts_open, dangers_open, recovery_list
@@ -310,7 +311,8 @@ class RecoveryRow:
     attempts: int
     gave_up_at: datetime | None
     tried_at: datetime | None
-    simulated: bool = False
+    simulated: bool
+    key: UUID  # of the next note: the same button pressed twice is one attempt
 
 
 def recovery_rows(place: Reader, limit: int = 200) -> list[RecoveryRow]:
@@ -330,6 +332,7 @@ def _recovery_row(row: ToRecover) -> RecoveryRow:
         gave_up_at=summary.ended_at,
         tried_at=row.tried_at,
         simulated=summary.simulated,
+        key=uuid7(),
     )
 
 

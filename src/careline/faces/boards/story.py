@@ -10,6 +10,7 @@ from uuid import UUID
 from django.utils.translation import gettext_lazy as _
 
 from careline.base.accounts.models import User
+from careline.base.organisations.words import worded_lazy
 from careline.care.contacts.queries import CAUSES, Happened
 
 # What a supervisor wants to read. Rows that only repeat another (an accepted offer is a talk) have no sentence.
@@ -44,7 +45,8 @@ SENTENCES = {
     "UnwellCome": _("The doctor has come"),
     "CallerReached": _("Reached again"),
     "RecoveryTried": _("Called back in vain"),
-    "RatingGiven": _("Rated by the patient"),
+    "RecoveryUndone": _("Note of the call-back taken back"),
+    "RatingGiven": worded_lazy("Rated by the patient"),
 }
 
 
@@ -58,9 +60,14 @@ class Step:
 
 def told(story: Iterable[Happened]) -> list[Step]:
     """One query for the names."""
-    rows = [row for row in story if row.kind in SENTENCES]
+    rows = [row for row in story if row.kind in SENTENCES and not _said_already(row)]
     users = User.objects.in_bulk({who for row in rows if (who := _person(row))})
     return [_step(row, users) for row in rows]
+
+
+def _said_already(row: Happened) -> bool:
+    """A successful attempt is told by the row that follows it."""
+    return row.kind == "RecoveryTried" and bool(row.data.get("reached"))
 
 
 def _step(row: Happened, users: dict[UUID, User]) -> Step:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -17,12 +17,13 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from careline.base.accounts.models import Posting
 from careline.base.accounts.rights import Reader, covered
 from careline.base.audit.actions import record
-from careline.base.errors import NotFound
+from careline.base.errors import CareError, NotFound
 from careline.care.contacts.models import LiveState
-from careline.care.contacts.queries import contact_card, contacts_list, export_rows, history
+from careline.care.contacts.queries import attempts_noted, contact_card, contacts_list, export_rows, history
 from careline.care.directory import actions as directory
 from careline.care.directory.models import Notice, PhoneLine, Queue
 from careline.care.directory.queries import is_open, lines, notices_now, queues
+from careline.faces import noting
 from careline.faces.boards.figures import Board, board_of, key_of
 from careline.faces.boards.forms import FiltersForm
 from careline.faces.boards.listing import rows_of
@@ -121,12 +122,18 @@ def _lines(reader: Reader) -> dict[str, Any]:
     }
 
 
+def _recovery(reader: Reader) -> dict[str, Any]:
+    may = reader.may("contacts.record")
+    noted = [(each, last_four(each.number)) for each in attempts_noted(reader)] if may else []
+    return _figures(reader) | {"may_record": may, "noted": noted}
+
+
 PARTS = {
     "figures": _figures,
     "alerts": _figures,
     "queues": _figures,
     "agents": _figures,
-    "recovery": _figures,
+    "recovery": _recovery,
     "day": _figures,
     "waiting": _waiting,
     "lines": _lines,
@@ -136,7 +143,7 @@ PARTS = {
 @require_safe
 @page("queues.view")
 def supervise(request: HttpRequest, reader: Reader) -> HttpResponse:
-    context = _place(reader) | _figures(reader) | _waiting(reader) | _lines(reader) | {"here": "supervise"}
+    context = _place(reader) | _recovery(reader) | _waiting(reader) | _lines(reader) | {"here": "supervise"}
     return render(request, "boards/supervise.html", context)
 
 
@@ -147,6 +154,35 @@ def supervise_part(request: HttpRequest, reader: Reader, name: str) -> HttpRespo
         raise NotFound
     context = PARTS[name](reader) | {"may_supervise": reader.may("supervise")}
     return render(request, f"boards/parts/{name}.html", context)
+
+
+# --- somebody who gave up was called back ----------------------------------------------------------------------------
+
+
+@require_POST
+@page("queues.view", "contacts.record")
+def note_attempt(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
+    """Answers with the list as it is now; a refusal stands in it."""
+    return _attempts(request, reader, lambda: noting.note(reader, contact_id, request.POST))
+
+
+@require_POST
+@page("queues.view", "contacts.record")
+def undo_attempt(request: HttpRequest, reader: Reader, contact_id: UUID, attempt: UUID) -> HttpResponse:
+    return _attempts(request, reader, lambda: noting.undo(reader, contact_id, attempt))
+
+
+def _attempts(request: HttpRequest, reader: Reader, do: Callable[[], None]) -> HttpResponse:
+    context: dict[str, Any] = {"just": True}
+    status = 200
+    try:
+        do()
+    except CareError as refusal:
+        context |= {"refusal": {"code": refusal.code, "message": str(refusal)}}
+        status = refusal.status
+    response = render(request, "boards/parts/recovery_list.html", _recovery(reader) | context, status=status)
+    response["HX-Trigger-After-Swap"] = "careline:done"
+    return response
 
 
 # --- what a supervisor orders: the question, with its words, before the deed ------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,11 +18,12 @@ from django.utils.translation import gettext as _
 
 from careline.base.accounts.models import User
 from careline.base.accounts.rights import Reader
+from careline.base.ids import uuid7
 from careline.care.contacts import queries as contacts
 from careline.care.contacts.models import CallerDetails, Contact, ContactSummary, ContactText
 from careline.care.contacts.queries import Card, Listed
 from careline.care.directory.models import Notice, PhoneLine, Queue, Topic, in_language
-from careline.care.directory.queries import is_open, lines, notices_now, queues, topic_tree
+from careline.care.directory.queries import TopicNode, is_open, lines, notices_now, queues, topic_tree
 from careline.care.patients import queries as patients_room
 from careline.care.patients.models import Patient
 from careline.care.patients.queries import PatientHit
@@ -31,9 +32,10 @@ from careline.faces.desk.rules import agent_mark, icon_of
 from careline.faces.desk.templatetags.desk import birthday
 from careline.faces.desk.texts import GIVEN, LANGUAGE_MARKS, LANGUAGE_NAMES, PAUSES
 from careline.faces.shared import same_for, shared
-from careline.faces.wording import span
+from careline.faces.wording import moment, span
 from careline.switchboard.queries import AgentNow, Waiting, agents_now, waiting_now
 
+WITHIN = " › "
 TOPIC_CHIPS = 6  # as many as one finds without reading; the rest stands in the list
 ASKS = 6
 
@@ -327,22 +329,44 @@ class TopicGroup:
 
 
 def topics_of(organisation_id: UUID, first: Iterable[str]) -> tuple[list[TopicChip], list[TopicGroup]]:
-    """The chips (those of `first` always among them), and the rest as groups of the tree."""
+    """The chips, and every other topic in groups, one for each at the top of the tree.
+
+    Those of `first` are always among the chips, however deep they lie, and even when they are no longer offered.
+    """
     tree = shared(("topics", organisation_id), lambda: topic_tree(organisation_id), for_s=5.0)
-    flat = {str(n.topic.pk): TopicChip(str(n.topic.pk), str(n.topic)) for top in tree for n in (top, *top.children)}
-    chosen = [flat[each] for each in dict.fromkeys(first) if each in flat]
-    chips = chosen + [flat[str(top.topic.pk)] for top in tree if flat[str(top.topic.pk)] not in chosen]
-    chips = chips[:TOPIC_CHIPS]
+    groups = {str(top.topic.pk): list(_below(top)) for top in tree}
+    flat = {chip.id: chip for chips in groups.values() for chip in chips}
+    tops = [flat[each] for each in groups]
+    wanted = list(dict.fromkeys(each for each in first if each))
+    flat |= {chip.id: chip for chip in _withdrawn(each for each in wanted if each not in flat)}
+    chosen = [TopicChip(each, flat[each].name.rsplit(WITHIN, 1)[-1]) for each in wanted if each in flat]
+    chips = (chosen + [top for top in tops if top.id not in wanted])[:TOPIC_CHIPS]
     shown = {chip.id for chip in chips}
-    groups = [
-        TopicGroup(
-            str(top.topic), [flat[str(n.topic.pk)] for n in (top, *top.children) if str(n.topic.pk) not in shown]
-        )
-        for top in tree
-    ]
-    order = {str(top.topic.pk): n for n, top in enumerate(tree)}
+    order = {top.id: number for number, top in enumerate(tops)}
     chips.sort(key=lambda chip: order.get(chip.id, len(order)))
-    return chips, [group for group in groups if group.topics]
+    rest = [TopicGroup(flat[top].name, [c for c in below if c.id not in shown]) for top, below in groups.items()]
+    return chips, [group for group in rest if group.topics]
+
+
+def _below(node: TopicNode, above: str = "") -> Iterator[TopicChip]:
+    """The topic and all below it; from the third level on with what they stand under, so that names tell them apart."""
+    name = f"{above}{WITHIN}{node.topic}" if above else str(node.topic)
+    yield TopicChip(str(node.topic.pk), name)
+    for child in node.children:
+        yield from _below(child, name if node.topic.parent_id else "")
+
+
+def _withdrawn(ids: Iterable[str]) -> list[TopicChip]:
+    known = [UUID(each) for each in ids if _is_id(each)]
+    return [TopicChip(str(topic.pk), str(topic)) for topic in Topic.objects.filter(pk__in=known)] if known else []
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 # --- whom to hand it to ----------------------------------------------------------------------------------
@@ -537,6 +561,7 @@ class Task:
     verb: str
     number: str = ""
     late: bool = False
+    note_key: UUID | None = None  # somebody to call back: of the note whether they were reached
 
 
 def tasks_of(reader: Reader) -> list[Task]:
@@ -554,9 +579,10 @@ def _recover(row: contacts.ToRecover, now: datetime) -> Task:
     if row.last.line:
         about.append(row.last.line.name)
     if row.attempts:
-        about.append(
-            ngettext("called back once in vain", "called back %(n)s times in vain", row.attempts) % {"n": row.attempts}
+        tries = ngettext(
+            "called back once in vain, at %(at)s", "called back %(n)s times in vain, last at %(at)s", row.attempts
         )
+        about.append(tries % {"n": row.attempts, "at": moment(row.tried_at)})
     elif row.times > 1:
         about.append(ngettext("tried once", "tried %(n)s times", row.times) % {"n": row.times})
     return Task(
@@ -568,6 +594,7 @@ def _recover(row: contacts.ToRecover, now: datetime) -> Task:
         verb=pgettext("a record", "Open"),
         number=caller.number if caller else "",
         late=now - at > timedelta(hours=1),
+        note_key=uuid7(),
     )
 
 

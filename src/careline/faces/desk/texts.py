@@ -9,6 +9,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
+from careline.base.organisations.words import worded
+
 
 @dataclass(frozen=True, slots=True)
 class Pause:
@@ -61,7 +63,7 @@ def island_texts() -> dict[str, Any]:
             "paused": _("Paused"),
             "ready": pgettext("state of the operator", "Ready"),
             "ring": _("Ringing"),
-            "dial": _("Calling the patient"),
+            "dial": worded("Calling the patient"),
             "talk": _("Talking"),
             "hold": _("On hold"),
             "wrap": _("Writing up"),

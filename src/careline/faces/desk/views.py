@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, cast
 from uuid import UUID
 
@@ -25,10 +26,11 @@ from careline.care.contacts.drafts import draft_of, keep_draft, save_draft
 from careline.care.contacts.erasing import erase_patient, what_goes
 from careline.care.contacts.errors import OutcomeUnknown
 from careline.care.contacts.models import CallerDetails, Contact, ContactDraft
-from careline.care.contacts.queries import Card, asked_topic, contact_card, history, today
+from careline.care.contacts.queries import Card, asked_topic, attempts_noted, contact_card, history, today
 from careline.care.directory.queries import notices_now
 from careline.care.patients.actions import create_patient
 from careline.care.patients.queries import candidates_for_number, open_patient, search_patients
+from careline.faces import noting
 from careline.faces.desk import cards
 from careline.faces.desk.forms import EraseForm, NewPatientForm, RecordForm
 from careline.faces.desk.rules import DENSITIES, THEMES, home_of, outcomes_for
@@ -211,7 +213,13 @@ def _lines(reader: Reader) -> dict[str, Any]:
 
 def _tasks(reader: Reader) -> dict[str, Any]:
     tasks = cards.tasks_of(reader) if reader.may("contacts.view") else []
-    return {"tasks": tasks, "tasks_late": sum(task.late for task in tasks)}
+    may_record = reader.may("contacts.view") and reader.may("contacts.record")
+    return {
+        "tasks": tasks,
+        "tasks_late": sum(task.late for task in tasks),
+        "may_record": may_record,
+        "noted": attempts_noted(reader) if may_record else [],
+    }
 
 
 def _notices(reader: Reader) -> dict[str, Any]:
@@ -221,6 +229,32 @@ def _notices(reader: Reader) -> dict[str, Any]:
             lambda: notices_now(reader.organisation_id, timezone.now(), site_id=reader.site_id),
         )
     }
+
+
+@require_POST
+@page("contacts.view", "contacts.record")
+def note_attempt(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
+    """Somebody who gave up was called back. Answers with the tasks as they are now; a refusal stands among them."""
+    return _attempts(request, reader, lambda: noting.note(reader, contact_id, request.POST))
+
+
+@require_POST
+@page("contacts.view", "contacts.record")
+def undo_attempt(request: HttpRequest, reader: Reader, contact_id: UUID, attempt: UUID) -> HttpResponse:
+    return _attempts(request, reader, lambda: noting.undo(reader, contact_id, attempt))
+
+
+def _attempts(request: HttpRequest, reader: Reader, do: Callable[[], None]) -> HttpResponse:
+    context: dict[str, Any] = {"oob": True, "just": True}
+    status = 200
+    try:
+        do()
+    except CareError as refusal:
+        context |= {"refusal": {"code": refusal.code, "message": str(refusal)}}
+        status = refusal.status
+    response = render(request, "desk/tasks.html", _tasks(reader) | context, status=status)
+    response["HX-Trigger-After-Swap"] = "careline:noted"
+    return response
 
 
 # --- a contact: offered, in talk, written up -----------------------------------------------------------------

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-import phonenumbers
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -15,7 +14,9 @@ from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from careline.base import phones
 from careline.base.organisations.models import Organisation
+from careline.base.organisations.words import calling
 from careline.care.directory import queries as directory
 from careline.care.directory.errors import LineUnknown
 from careline.care.directory.models import Notice, PhoneLine, in_language
@@ -44,7 +45,7 @@ def choose_language(request: HttpRequest, code: str) -> HttpResponse:
     chosen = get_language()
     if chosen not in dict(offered):
         chosen = offered[0][0]
-    with translation.override(chosen):
+    with translation.override(chosen), calling(line.organisation.patient_word):
         return render(request, "portal/language.html", page(line, chosen) | {"offered": offered})
 
 
@@ -55,7 +56,7 @@ def call(request: HttpRequest, code: str, language: str) -> HttpResponse:
     line = known_line(code)
     if language not in LANGUAGES:
         raise Http404
-    with translation.override(language):
+    with translation.override(language), calling(line.organisation.patient_word):
         values = page(line, language)
         values["topics"] = [node.topic for node in directory.topic_tree(line.organisation_id, for_calls=True)]
         now = timezone.now()
@@ -112,10 +113,9 @@ def shown_number(number: str) -> str:
     if not number:
         return ""
     try:
-        parsed = phonenumbers.parse(number)
-    except phonenumbers.NumberParseException:
+        return phones.international(phones.read(number))
+    except phones.NumberParseException:
         return number
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 
 def callback_windows(hours: OpenState, now: datetime, zone: ZoneInfo) -> list[tuple[datetime, datetime]]:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from ibis import Table
 from ibis.expr.types import BooleanColumn, NumericScalar, Scalar
 
+from careline.base.organisations.words import worded_lazy
 from careline.oversight.insight.tables import abandoned, answered, offered
 
 
@@ -287,7 +288,7 @@ CONTACTS: dict[str, Definition] = dict(
             fcr,
             "share",
             _("Resolved at first contact"),
-            _("no contact of the same patient on the same topic within %(days)s days"),
+            worded_lazy("no contact of the same patient on the same topic within %(days)s days"),
         ),
         _d(satisfaction, "share", _("Satisfaction"), _("rated 4 or 5 / rated")),
         _d(response_rate, "share", _("Response rate"), _("rated / answered")),

@@ -15,6 +15,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
+from careline.base import phones
+
 YES = {"1", "yes", "y", "true", "так", "да", "tak", "是"}
 NO = {"", "0", "no", "n", "false", "ні", "нет", "nie", "否"}
 
@@ -169,12 +171,12 @@ def phone(region: str) -> Callable[[str], str]:
 
 def _possible(written: str, region: str) -> str:
     try:
-        parsed = phonenumbers.parse(written, region)
-    except phonenumbers.NumberParseException:
+        parsed = phones.read(written, region)
+    except phones.NumberParseException:
         return ""
     if not phonenumbers.is_possible_number(parsed) or parsed.extension:
         return ""
-    return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164))
+    return phones.e164(parsed)
 
 
 def known(rows: Mapping[Any, Any], what: str) -> Callable[[str], Any]:

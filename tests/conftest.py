@@ -20,6 +20,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from careline.app.places import Home
 from careline.app.postgres import Cluster
 from careline.app.settings import database
+from careline.app.translations import compile_messages
 from tests import needs
 from tests.support.emptying import empty_database
 
@@ -40,6 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_sessionstart(session: pytest.Session) -> None:
     if lacking := needs.missing():
         pytest.exit(needs.complaint(lacking), returncode=pytest.ExitCode.USAGE_ERROR)
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        compile_messages()  # once, before several workers start products that would each do it in the same folder
 
 
 # The files that take longest begin, so that two workers end together; the others follow in their usual order.

@@ -17,7 +17,7 @@ demo: setup
 	@exec $(BIN)/careline demo --with-parent
 
 # The whole suite runs against the PostgreSQL of the wheel, what uses the database also against a PostgreSQL 15 of the system.
-# What measures or fills the machine (the marker `alone`) comes last, with nothing beside it.
+# The journeys (the marker `alone`) fill the machine and come last, with nothing beside them.
 test:
 	@$(MAKE) --no-print-directory setup-test
 	@$(PY) tests/needs.py --install

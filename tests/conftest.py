@@ -35,7 +35,7 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "de
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "database: uses the database (set by itself); run against PostgreSQL 15 too")
-    config.addinivalue_line("markers", "alone: measures or fills the machine; nothing else may run beside it")
+    config.addinivalue_line("markers", "alone: a journey (set by itself); fills the machine, nothing else may run beside it")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -47,10 +47,6 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 # The files that take longest begin, so that two workers end together; the others follow in their usual order.
 FIRST = (
-    "journeys/test_call.py",
-    "journeys/test_doors.py",
-    "journeys/test_supervisor.py",
-    "journeys/test_hall.py",
     "faces/desk/test_screens.py",
     "app/test_backup.py",
     "app/test_postgres.py",
@@ -65,10 +61,13 @@ FIRST = (
 
 @pytest.hookimpl(trylast=True)  # pytest-django has an order of its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks as `database` what asks for it, the journeys apart: those start a whole system of their own."""
+    """Marks the journeys as `alone`, since they start a whole system of their own, and as `database` what else asks for
+    the tests' one."""
     for item in items:
         asks = item.get_closest_marker("django_db") or "django_db_setup" in getattr(item, "fixturenames", ())
-        if asks and "journeys" not in item.path.parts:
+        if "journeys" in item.path.parts:
+            item.add_marker("alone")
+        elif asks:
             item.add_marker("database")
     if os.environ.get("PYTEST_XDIST_WORKER"):
         items.sort(key=turn)

@@ -8,7 +8,6 @@ import time
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from careline.care.contacts.models import ContactPatient, ContactSummary, LedgerRow
@@ -144,7 +143,6 @@ def every_screen_counts_the_same(town, people, product) -> None:
     assert f"{100 * float(told['service_level']):.0f}" == level
 
 
-@pytest.mark.alone
 def test_reload_of_the_desk_in_mid_call_brings_the_talk_back_within_three_seconds(people):
     desk, patient = people.operator("marichka"), people.patient()
     call(patient, "Запис")

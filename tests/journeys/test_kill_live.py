@@ -23,7 +23,7 @@ IN_CHROMIUM = 3
 BY_PROGRAM = 47
 WAITING = 200
 AT_THE_KILL = 20  # calls being started in the very moment
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 DESKS = ("marichka", "olena", "halyna")
 
 

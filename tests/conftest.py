@@ -35,7 +35,9 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "de
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "database: uses the database (set by itself); run against PostgreSQL 15 too")
-    config.addinivalue_line("markers", "alone: a journey (set by itself); fills the machine, nothing else may run beside it")
+    config.addinivalue_line(
+        "markers", "alone: a journey (set by itself); fills the machine, nothing else may run beside it"
+    )
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -59,7 +61,6 @@ FIRST = (
 )
 
 
-@pytest.hookimpl(trylast=True)  # pytest-django has an order of its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks the journeys as `alone`, since they start a whole system of their own, and as `database` what else asks for
     the tests' one."""

@@ -47,17 +47,13 @@ def test_kill_of_the_live_processes_during_fifty_talks_with_two_hundred_waiting(
         town.organisation, f"{town.organisation.code}.halyna", "Галина", "Мороз", Role.OPERATOR
     )
     speaks(town.organisation, [town.people["halyna"]])
+    desks, patients = three_talks(people)
     with told("47 talks by program"):
         crowd.talk(hired(town, BY_PROGRAM))
     assert len(crowd.talks()) == 2 * BY_PROGRAM
-    patients = three_call_first(people)
-    with told("200 wait behind them"):
+    with told("200 wait"):
         crowd.wait(WAITING)
-    with told("3 talks in Chromium"):
-        desks = three_answer(people, patients)
-    with told("the 200 have moved up"):
-        for place, caller in enumerate(crowd.waiting, 1):
-            crowd.until(caller, lambda caller=caller, place=place: caller.state["position"] == place)
+    assert [caller.state["position"] for caller in crowd.waiting] == list(range(1, WAITING + 1))
     desks[0].locator("#note").fill("Це не має загубитися")
     expect(desks[0].locator("#drafted")).to_contain_text("Draft")
 
@@ -89,24 +85,15 @@ def test_kill_of_the_live_processes_during_fifty_talks_with_two_hundred_waiting(
     the_ledger_is_whole(town)
 
 
-def three_call_first(people) -> list[Page]:
-    """They wait ahead of the crowd: six talking browsers cost what the crowd needs to come through quickly."""
-    patients = [people.patient() for _ in range(IN_CHROMIUM)]
-    for patient in patients:
-        call(patient, "Рецепт", name="", number="")
-        shown(patient, "queue")
-    return patients
-
-
-def three_answer(people, patients: list[Page]) -> list[Page]:
-    """Each desk in its turn, so that each gets the patient of its own number."""
-    desks = []
-    for name, patient in zip(DESKS, patients, strict=True):
+def three_talks(people) -> tuple[list[Page], list[Page]]:
+    desks, patients = [], []
+    for name in DESKS:
         desks.append(people.operator(name))
+        patients.append(people.patient())
+        call(patients[-1], "Рецепт", name="", number="")
         answer(desks[-1])
-        shown(patient, "talk")
     both_hear(*desks, *patients)
-    return desks
+    return desks, patients
 
 
 def nobody_is_there_and_everybody_speaks_on(desks: list[Page], patients: list[Page], crowd: Crowd, frames: list[int]):

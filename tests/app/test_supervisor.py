@@ -96,6 +96,12 @@ def test_process_that_was_given_a_leftovers_number_is_not_touched(tmp_path):
         stranger.kill()
 
 
+def heeds() -> None:
+    """Signals that are ignored where the tests run behind an "&" or under nohup."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_signal_sent_to_make_alone_stops_what_it_runs(tmp_path, number):
     (tmp_path / "supervised.py").write_text(SUPERVISED)
@@ -104,7 +110,7 @@ def test_signal_sent_to_make_alone_stops_what_it_runs(tmp_path, number):
     with subprocess.Popen(
         ["make", "-f", str(tmp_path / "Makefile")],
         stderr=subprocess.DEVNULL,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored where the tests run behind an "&"
+        preexec_fn=heeds,
     ) as make:
         eventually(lambda: len(pids(tmp_path)) == 2)
         running = pids(tmp_path)

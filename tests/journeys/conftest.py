@@ -28,18 +28,16 @@ from careline.app.settings import database
 from careline.care.contacts.models import LiveState
 from tests.journeys.towns import Town, found
 from tests.support.centre import cookies, sign_in
+from tests.support.chromium import LEAN, disabled
 
 CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
+    *LEAN,
     "--disable-component-update",
-    "--disable-dev-shm-usage",
     "--disable-sync",
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
     "--autoplay-policy=no-user-gesture-required",
-    "--disable-features=WebRtcHideLocalIpsWithMdns",
+    disabled("WebRtcHideLocalIpsWithMdns"),
 ]
 # Every page keeps its peer connections, so that a test can ask them what they hear and see.
 KEEP_PEERS = """
@@ -103,7 +101,6 @@ def product() -> Iterator[Product]:
             "CARELINE_CALLS_PER_MINUTE": "100000",
             "PORT": str(port),
         }
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         with log.open("wb") as out:
             process = subprocess.Popen(
                 [sys.executable, "-m", "careline.app.cli", "serve"], env=environment, stdout=out, stderr=out,
@@ -122,14 +119,15 @@ def product() -> Iterator[Product]:
 
 
 def free_ports() -> int:
-    """The first of three free neighbours: front, web and live."""
-    for port in range(18000, 18600, 10):
+    """The first of three free neighbours: front, web and live. Each worker of xdist looks in a range of its own."""
+    first = 18000 + 300 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    for port in range(first, first + 300, 10):
         with suppress(OSError):
             for each in range(port, port + 3):
                 with socket.socket() as probe:
                     probe.bind(("127.0.0.1", each))
             return port
-    raise AssertionError("no free ports between 18000 and 18600")
+    raise AssertionError(f"no free ports between {first} and {first + 300}")
 
 
 def answers(url: str) -> bool:

@@ -25,6 +25,7 @@ def test_second_step_is_set_up_and_asked_at_the_next_sign_in(town, people):
     page.get_by_label("Code the app shows now").fill(code_of(secret))
     page.get_by_role("button", name="Set up", exact=True).click()
     page.wait_for_url("**/recovery-codes/**")
+    expect(page.locator(".door__codes li")).to_have_count(10)
 
     later = people.somebody()
     later.goto("/accounts/login/")
@@ -36,6 +37,7 @@ def test_second_step_is_set_up_and_asked_at_the_next_sign_in(town, people):
     pictures(later, "second-step", desktop=(1440, 900), phone=PHONE)
     later.goto("/supervise/")
     later.wait_for_url("**/accounts/**")  # a password alone opens nothing
+    expect(later.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
 
 
 def test_administrator_changes_the_directory(people):

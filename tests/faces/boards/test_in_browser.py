@@ -16,11 +16,11 @@ from careline.base.accounts.models import Role
 from careline.care.directory.models import PhoneLine, Queue
 from careline.faces import shared
 from tests.support.centre import cookies, sign_in
+from tests.support.chromium import LEAN, disabled
 
 ROOT = Path(__file__).parents[3]
 AXE = ROOT / "tests/support/axe.min.js"
 PICTURES = ROOT / "docs/pictures"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 expect.set_options(timeout=20_000)
 
@@ -30,7 +30,7 @@ def browser(chromium) -> Iterator:
     before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright's loop runs in this thread, beside Django's reads
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=[*LEAN, disabled()])
         yield browser
         browser.close()
     if before is None:

@@ -16,12 +16,10 @@ from playwright.sync_api import BrowserContext, Page, Route, expect, sync_playwr
 
 from careline.care.contacts.models import CallerDetails, ContactText
 from tests.faces.desk.conftest import PASSWORD, in_hand, phone, stream
+from tests.support.chromium import LEAN, disabled
 
 AXE = Path(__file__).parents[2] / "support" / "axe.min.js"
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage",
-    "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
-]  # fmt: skip
+FLAGS = [*LEAN, disabled(), "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
 EXPECTED = ("Failed to load resource", "Response Status Error Code")  # a test refused something on purpose
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 

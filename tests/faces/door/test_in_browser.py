@@ -14,9 +14,9 @@ from careline.base.accounts.models import Role
 from careline.base.audit.actions import record
 from tests.base.conftest import PASSWORD
 from tests.faces.door.test_sign_in import code_of
+from tests.support.chromium import LEAN, disabled
 
 AXE = Path(__file__).parents[2] / "support" / "axe.min.js"
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
 expect.set_options(timeout=15_000)
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 
@@ -26,7 +26,7 @@ def browser(chromium) -> Iterator:
     before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"  # Playwright's loop runs in this thread, beside Django's reads
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=[*LEAN, disabled()])
         yield browser
         browser.close()
     if before is None:

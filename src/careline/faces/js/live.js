@@ -7,6 +7,7 @@
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 8000;
 const SILENCE_MS = 40_000; // the server says something every 15 s
+export const SLOW_MS = 2500; // a press without an answer for so long is worth a word
 const ANSWER_MS = 15_000; // a server that has taken the request and then says nothing: it was killed, or is starting
 
 export function newKey() {
@@ -37,8 +38,18 @@ function cookie(name) {
 }
 
 /** POST once, however often the network fails: every attempt carries the same key.
- *  Resolves with the answer's JSON; throws Refused, or the network's own error once `patienceMs` is over. */
-export async function post(url, body, { patienceMs = 60_000, signal } = {}) {
+ *  Resolves with the answer's JSON; throws Refused, or the network's own error once `patienceMs` is over.
+ *  `onSlow` is called once when it has not been answered for a while: it is kept, and sent again. */
+export async function post(url, body, { onSlow, ...options } = {}) {
+  const slow = onSlow && setTimeout(onSlow, SLOW_MS);
+  try {
+    return await postAgain(url, body, options);
+  } finally {
+    clearTimeout(slow);
+  }
+}
+
+async function postAgain(url, body, { patienceMs = 60_000, signal } = {}) {
   const text = JSON.stringify({ key: newKey(), ...body });
   const until = performance.now() + patienceMs;
   for (let wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {

@@ -39,6 +39,14 @@ class Starting(CareError):
     status = 503
 
 
+class DatabaseAway(CareError):
+    """Not done, or not known to have been: the same request may be sent again."""
+
+    code = "database_away"
+    message = _("The database does not answer. Nothing you saved is lost. Please try once more in a few seconds.")
+    status = 503
+
+
 class LineClosed(CareError):
     """`opens_at`: seconds since the epoch, or None when no opening is known."""
 

@@ -61,6 +61,7 @@ document.addEventListener("htmx:afterSettle", () => {
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   const part = detail.requestConfig?.elt;
   if (part?.dataset.on !== undefined && detail.xhr.status >= 400) detail.shouldSwap = false;
+  if ([502, 503, 504].includes(detail.xhr.status)) detail.shouldSwap = false;
 });
 
 function end() {

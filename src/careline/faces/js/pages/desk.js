@@ -532,6 +532,8 @@ const asked = new WeakMap();
 
 document.addEventListener("htmx:beforeSend", ({ detail: { elt, xhr } }) => asked.set(elt, xhr));
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  // An outage is said in its strip; never in the place of what somebody has written, or of a part that asks again.
+  if (lostOnTheWay(detail.xhr)) detail.shouldSwap = false;
   if (detail.target !== stage || !detail.shouldSwap) return;
   for (const part of stage.querySelectorAll("[hx-get].htmx-request")) {
     const request = asked.get(part);
@@ -559,7 +561,7 @@ document.addEventListener("htmx:beforeRequest", ({ detail: { elt } }) => {
 document.addEventListener("htmx:responseError", (event) => {
   const { status } = event.detail.xhr;
   if (status === 401) showSignedOut(true);
-  if (![502, 503, 504].includes(status)) return;
+  if (!lostOnTheWay(event.detail.xhr)) return;
   saving.waits = true;
   showSaving();
   lookAgain(event.detail);

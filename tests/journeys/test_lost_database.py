@@ -104,9 +104,7 @@ def test_talk_goes_on_presses_are_kept_and_land_once(town, people, product, away
     both_hear(other, waiting)
     eventually(desk, lambda: LedgerRow.objects.filter(kind="OutcomeRecorded", subject=first.pk).exists(), 30)
     done = {
-        contact.pk: sorted(
-            LedgerRow.objects.filter(subject=contact.pk, kind__in=KINDS).values_list("kind", flat=True)
-        )
+        contact.pk: sorted(LedgerRow.objects.filter(subject=contact.pk, kind__in=KINDS).values_list("kind", flat=True))
         for contact in (first, second)
     }
     assert done == {

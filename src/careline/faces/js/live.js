@@ -32,6 +32,8 @@ export class Refused extends Error {
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const jittered = (ms) => ms * (0.5 + Math.random());
 
+const language = () => document.documentElement.lang; // refusals are told in the language of the page
+
 function cookie(name) {
   const found = document.cookie.split("; ").find((each) => each.startsWith(`${name}=`));
   return found ? decodeURIComponent(found.slice(name.length + 1)) : "";
@@ -60,7 +62,7 @@ async function postAgain(url, body, { patienceMs = 60_000, signal } = {}) {
         body: text,
         signal,
         credentials: "same-origin",
-        headers: { "Content-Type": "application/json", "X-CSRFToken": cookie("csrftoken") },
+        headers: { "Content-Type": "application/json", "X-CSRFToken": cookie("csrftoken"), "Accept-Language": language() },
       });
       if (answer.ok) return answer.status === 204 ? {} : await answer.json();
       const said = await answer.json().catch(() => ({}));
@@ -165,7 +167,7 @@ export class Live {
   async #read() {
     this.#abort = new AbortController();
     this.#heardAt = performance.now();
-    const headers = { Accept: "text/event-stream" };
+    const headers = { Accept: "text/event-stream", "Accept-Language": language() };
     if (this.#lastId) headers["Last-Event-ID"] = this.#lastId;
     const answer = await fetch(this.#url, {
       headers,

@@ -31,7 +31,8 @@ from careline.switchboard.clock import SteadyClock, ticks
 from careline.switchboard.errors import Unavailable
 from careline.switchboard.facts import OutboxReader
 
-PATIENCE_S = 60.0  # how long an event waits for a database that is away
+PATIENCE_S = 60.0  # how long a submitter waits for a database that is away
+KEPT_S = 180.0  # and how long an event with a key does, for its submitter to ask again
 BATCH = 500  # most events in one commit
 WAITING = 20_000  # most events waiting for a commit; more are refused at once
 STANDBY_S = 0.1  # how often a standby tries the lock
@@ -246,7 +247,7 @@ class Switchboard:
         self._alone = max(0, self._alone - 1)
         while self._queue and len(taken) < most:
             item = self._queue.popleft()
-            if item.gave_up:
+            if self._stale(item):
                 self._settle(item, Unavailable())
             else:
                 taken.append(item)
@@ -539,10 +540,15 @@ class Switchboard:
             raise Overtaken
 
     def _drop_stale(self) -> None:
-        gone = [item for item in self._queue if item.gave_up]
-        self._queue = deque(item for item in self._queue if not item.gave_up)
+        gone = [item for item in self._queue if self._stale(item)]
+        self._queue = deque(item for item in self._queue if not self._stale(item))
         for item in gone:
             self._settle(item, Unavailable())
+
+    def _stale(self, item: _Item) -> bool:
+        """Nobody waits for it any more. What has a key is kept for a while: it will be asked for again, and it was in
+        time when it was submitted, which the same again might not be."""
+        return item.gave_up and (item.key is None or self.now() - item.at > KEPT_S)
 
     def _connection(self) -> psycopg.AsyncConnection[Any]:
         assert self._db is not None

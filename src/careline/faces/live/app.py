@@ -26,7 +26,7 @@ from careline.base.errors import CareError, NotFound
 from careline.faces.live.board import Board, Patience
 from careline.faces.live.calls import Calls
 from careline.faces.live.desks import Desks
-from careline.faces.live.errors import DatabaseAway, Starting
+from careline.faces.live.errors import DatabaseAway, NoSuchAddress, Starting, WrongMethod
 from careline.faces.live.follow import Follower
 from careline.faces.live.http import (
     address_of,
@@ -235,7 +235,14 @@ def build(switchboard: Switchboard, *, patience: Patience | None = None) -> tupl
         Route("/live/metrics", Answer(live, live.metrics, always=True), methods=["GET"]),
         Route("/live/healthz", Answer(live, live.health, always=True), methods=["GET"]),
     ]
-    return Starlette(routes=routes), live
+    return Starlette(routes=routes, exception_handlers={404: nowhere, 405: nowhere}), live
+
+
+async def nowhere(request: Request, failure: Exception) -> Response:
+    error = WrongMethod() if getattr(failure, "status_code", 404) == 405 else NoSuchAddress()
+    response = refusal(error, language_of(request))
+    response.headers.update(getattr(failure, "headers", None) or {})  # which methods it takes
+    return response
 
 
 class Answer:

@@ -74,6 +74,22 @@ async def test_two_tabs_show_the_same_and_a_double_click_does_once(running, staf
     assert len(running.switchboard.events(AgentPaused)) == 1
 
 
+async def test_of_two_tabs_the_first_to_answer_or_to_leave_counts_and_both_show_it(running, staff_at_work):
+    desk, first, _ = await staff_at_work("oksana")
+    second = await desk.listen("/live/desk/events")
+    _, _, contact = await running.call()
+    offer = (await second.until("phone", lambda p: p["work"]))["work"][0]["offer"]
+    answer = {"action": "answer", "contact": contact, "offer": offer}
+    assert [(await desk.post(ACTIONS, answer)).status_code for _ in range(2)] == [200, 409]
+    for tab in (first, second):
+        await tab.until("phone", lambda p: p["work"] and p["work"][0]["phase"] == "talking")
+
+    assert [(await desk.post(ACTIONS, {"action": "end"})).status_code for _ in range(2)] == [200, 409]
+    assert (await desk.post(ACTIONS, {"action": "wrap_up_done", "contact": contact})).status_code == 200
+    assert [(await desk.post(ACTIONS, {"action": "sign_out"})).status_code for _ in range(2)] == [200, 409]
+    assert (await desk.post(ACTIONS, {"action": "ready"})).status_code == 200
+
+
 async def test_a_button_pressed_too_late_is_refused_in_the_persons_language(running, staff_at_work):
     desk, _, _ = await staff_at_work("oksana")
     refused = await desk.post(ACTIONS, {"action": "answer", "contact": str(uuid.uuid4()), "offer": "gone"})

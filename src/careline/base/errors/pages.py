@@ -16,7 +16,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from careline.base.errors import CareError, TooMany
+from careline.base.errors import CareError, DatabaseAway, TooMany, outage
 
 PATIENTS = "/call/"
 
@@ -103,7 +103,7 @@ def failed(request: HttpRequest) -> HttpResponse:
     """
     away = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
     with translation.override(language_of(request)):
-        said = _outage() if away else _mistake()
+        said = _outage(sys.exc_info()[1]) if away else _mistake()
     if away and request.method in ("GET", "HEAD"):
         said["again"] = f"/{request.path.lstrip('/')}"
     if wants_json(request):
@@ -119,9 +119,9 @@ def failed(request: HttpRequest) -> HttpResponse:
     return answer
 
 
-def _outage() -> dict[str, Any]:
-    message = _("The database does not answer. Nothing you saved is lost. Please try once more in a few seconds.")
-    return {"status": 503, "code": "database_away", "message": message}
+def _outage(failure: BaseException | None) -> dict[str, Any]:
+    error = outage(failure or DatabaseAway())
+    return {"status": error.status, "code": error.code, "message": str(error)}
 
 
 def _mistake() -> dict[str, Any]:

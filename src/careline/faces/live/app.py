@@ -22,11 +22,11 @@ from starlette.types import Receive, Scope, Send
 
 from careline.base.accounts import sessions
 from careline.base.accounts.rights import NotSignedIn
-from careline.base.errors import CareError, NotFound
+from careline.base.errors import CareError, DatabaseAway, NotFound, outage
 from careline.faces.live.board import Board, Patience
 from careline.faces.live.calls import Calls
 from careline.faces.live.desks import Desks
-from careline.faces.live.errors import DatabaseAway, NoSuchAddress, Starting, WrongMethod
+from careline.faces.live.errors import NoSuchAddress, Starting, WrongMethod
 from careline.faces.live.follow import Follower
 from careline.faces.live.http import (
     address_of,
@@ -309,7 +309,7 @@ def named_refusals(live: Live, request: Request) -> Any:
     try:
         yield refused
     except (CareError, OperationalError, InterfaceError) as failure:
-        error = failure if isinstance(failure, CareError) else DatabaseAway()
+        error = failure if isinstance(failure, CareError) else outage(failure)
         live.board.metrics.refused.labels(error.code).inc()
         refused.response = refusal(error, language_of(request))
 

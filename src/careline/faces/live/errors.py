@@ -39,14 +39,6 @@ class Starting(CareError):
     status = 503
 
 
-class DatabaseAway(CareError):
-    """Not done, or not known to have been: the same request may be sent again."""
-
-    code = "database_away"
-    message = _("The database does not answer. Nothing you saved is lost. Please try once more in a few seconds.")
-    status = 503
-
-
 class NoSuchAddress(CareError):
     code = "not_found"
     message = _("There is no such page, or you may not see it.")

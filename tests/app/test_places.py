@@ -123,6 +123,7 @@ def test_socket_moves_to_the_temporary_folder_when_the_path_is_too_long():
 
 
 def test_figures_are_mapped_in_memory_where_a_full_disk_cannot_kill_who_writes_them(home, tmp_path):
+    home.prepare()
     folder = metrics_folder(home, memory=tmp_path)
     (folder / "left.db").touch()
     assert folder.parent == tmp_path

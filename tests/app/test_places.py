@@ -13,6 +13,7 @@ import pytest
 from careline.app import places
 from careline.app.failures import AlreadyRunning, DiskFull, FolderNotOurs, FolderReadOnly, FolderUnreachable
 from careline.app.places import Home
+from careline.app.serve import metrics_folder
 from tests.app.users import as_ordinary_user
 
 
@@ -119,3 +120,13 @@ def test_socket_moves_to_the_temporary_folder_when_the_path_is_too_long():
 
     assert len(str(deep.sockets)) < 80
     assert Home(Path("/srv/careline")).sockets == Path("/srv/careline/sockets")
+
+
+def test_figures_are_mapped_in_memory_where_a_full_disk_cannot_kill_who_writes_them(home, tmp_path):
+    home.prepare()
+    folder = metrics_folder(home, memory=tmp_path)
+    (folder / "left.db").touch()
+    assert folder.parent == tmp_path
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert list(metrics_folder(home, memory=tmp_path).iterdir()) == []
+    assert metrics_folder(home, memory=tmp_path / "none") == home.run / "metrics"

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 
+import psycopg
 import pytest
 from django.db import OperationalError, connection
 from django.test import Client, RequestFactory
@@ -10,6 +11,9 @@ from django.test import Client, RequestFactory
 from careline.app import logs
 from careline.app.translations import compile_messages
 from careline.base.errors import pages
+
+FULL = OperationalError("could not extend file")
+FULL.__cause__ = psycopg.errors.DiskFull("could not extend file")
 
 
 @pytest.mark.django_db
@@ -39,6 +43,8 @@ def test_figures_are_not_shown_through_the_front_door():
         ("application/json", OperationalError("gone"), 503, "database_away"),
         ("application/json", ValueError("Оленка Ґудзь"), 500, "failure"),
         ("text/html", OperationalError("gone"), 503, "The database does not answer"),
+        ("application/json", FULL, 503, "disk_full"),
+        ("text/html", FULL, 503, "disk is full"),
         ("text/html", ValueError("Оленка Ґудзь"), 500, "tell your administrator"),
     ],
 )

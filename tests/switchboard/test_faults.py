@@ -242,6 +242,45 @@ class TestDatabase:
         assert {str(row.subject) for row in await rows(kind="ContactQueued")} == set(callers)
         assert staffed.router.waiting(QUEUE) == callers
 
+    async def test_an_offer_accepted_in_time_is_accepted_however_long_the_database_was_away(
+        self, staffed, time, monkeypatch
+    ):
+        [offer] = await staffed.submit(call(PETRO))
+        monkeypatch.setattr(engine, "PATIENCE_S", 0.05)
+        accepted = OfferAccepted(PETRO, OLENA, offer.offer)
+        staffed._db = Failing(staffed._db, errors.DiskFull("no"), times=10_000)
+        with pytest.raises(Unavailable):
+            await staffed.submit(accepted, key="answer")
+        time.now += 60.0  # the offer has run out long ago
+
+        staffed._db._times = 0
+        monkeypatch.setattr(engine, "PATIENCE_S", 60.0)
+        await staffed.submit(accepted, key="answer")
+
+        assert staffed.router.contact(PETRO).phase is Phase.TALKING
+        assert len(await rows(kind="OfferAccepted")) == 1
+
+    async def test_accepted_too_late_is_still_too_late(self, staffed, time):
+        [offer] = await staffed.submit(call(PETRO))
+        time.now += 60.0
+
+        with pytest.raises(IllegalEvent):
+            await staffed.submit(OfferAccepted(PETRO, OLENA, offer.offer), key="answer")
+
+        assert staffed.router.contact(PETRO).phase is Phase.QUEUED
+
+    async def test_how_long_it_has_not_answered_is_known(self, staffed, monkeypatch):
+        assert staffed.unanswered_s < 0.04
+        staffed._db = Failing(staffed._db, errors.DiskFull("no"), times=10_000)
+        monkeypatch.setattr(engine, "PATIENCE_S", 0.05)
+        with pytest.raises(Unavailable):
+            await staffed.submit(call(PETRO))
+
+        assert staffed.unanswered_s > 0.04
+        staffed._db._times = 0
+        await staffed.submit(call(MARIA))
+        assert staffed.unanswered_s < 0.04
+
 
 class TestTwo:
     async def test_the_second_waits_and_takes_over(self, staffed, switchboards):

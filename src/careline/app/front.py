@@ -14,6 +14,20 @@ from pathlib import Path
 
 from careline.app.failures import NoFront, PortTaken
 
+# Caddy speaks when nobody else does: it cannot ask whose language it is, and says it in all five.
+AWAY = """\
+Careline не відповідає. Нічого зі збереженого не втрачено. Спробуйте ще раз за кілька секунд.
+Careline не отвечает. Ничего из сохранённого не потеряно. Попробуйте ещё раз через несколько секунд.
+Careline nie odpowiada. Nic z tego, co zapisano, nie przepadło. Spróbuj ponownie za kilka sekund.
+Careline 暂时没有响应。已保存的内容不会丢失。请几秒后重试。
+Careline does not answer at the moment. Nothing you saved is lost. Please try once more in a few seconds."""
+TOO_LARGE = """\
+Це завеликий обсяг, щоб надіслати за один раз.
+Это слишком много, чтобы отправить за один раз.
+To za dużo, by wysłać naraz.
+内容过大，无法一次发送。
+That is too much to be sent at once."""
+
 # `/live/poke` is for the web process only, and figures of the machine are no one's outside it.
 CADDYFILE = """\
 {{
@@ -70,9 +84,14 @@ CADDYFILE = """\
 			}}
 		}}
 	}}
+	handle_errors 413 {{
+		header Content-Type "text/plain; charset=utf-8"
+		respond "{too_large}" 413
+	}}
 	handle_errors 502 503 504 {{
 		header Retry-After 5
-		respond "Careline does not answer at the moment. Nothing you saved is lost. Please try once more in a few seconds." 503
+		header Content-Type "text/plain; charset=utf-8"
+		respond "{away}" 503
 	}}
 }}
 """
@@ -227,6 +246,8 @@ def caddyfile(addresses: Addresses, storage: Path) -> str:
         servers=servers,
         sni=addresses.hosts[0],
         storage=storage,
+        away=AWAY,
+        too_large=TOO_LARGE,
         live=addresses.live,
         web=addresses.web,
     )

@@ -18,6 +18,8 @@ import django
 import structlog
 import uvicorn
 
+from careline.base.database.watch import watch
+
 log = structlog.get_logger(__name__)
 
 DOOR_S = 0.05  # how often a standby tries the address that the active process has
@@ -43,6 +45,7 @@ def main(name: str = "live", arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "careline.app.settings")
     django.setup()
+    watch.expect_answers()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(serve(options.host, options.port))
 

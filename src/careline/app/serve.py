@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from logging import config as logging_config
@@ -38,6 +38,7 @@ log = structlog.get_logger("careline.serve")
 READY_S = 180.0
 DATABASE_S = 60.0
 STANDBY_LOADS_S = 5.0
+MEMORY = Path("/dev/shm")  # noqa: S108  (looked at before it is used: metrics_folder)
 
 
 @dataclass
@@ -49,6 +50,7 @@ class Service:
     signals: Signals
     demo: bool = False
     quiet: bool = False  # children speak into files, for a person who watches the terminal
+    metrics: Path | None = field(default=None, init=False)
 
     def run(self) -> None:
         self.home.prepare()
@@ -62,6 +64,8 @@ class Service:
                 supervisor.run(lambda: self._take_new_key(supervisor, environment))
             finally:
                 supervisor.stop()
+                if self.metrics:
+                    shutil.rmtree(self.metrics, ignore_errors=True)
 
     @property
     def register(self) -> Path:
@@ -135,9 +139,7 @@ class Service:
 
     def _environment(self, database_url: str) -> dict[str, str]:
         at = self.addresses
-        metrics = self.home.run / "metrics"
-        shutil.rmtree(metrics, ignore_errors=True)
-        metrics.mkdir(mode=0o700)
+        self.metrics = metrics_folder(self.home)
         return {
             **os.environ,
             "DATABASE_URL": database_url,
@@ -153,7 +155,7 @@ class Service:
             "CARELINE_LIVE_URL": f"http://127.0.0.1:{at.live}",
             "CARELINE_URL": at.url,
             "PORT": str(at.port),
-            "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+            "PROMETHEUS_MULTIPROC_DIR": str(self.metrics),
             "PYTHONUNBUFFERED": "1",
         }
 
@@ -262,6 +264,21 @@ class Service:
         if self.quiet:
             with contextlib.suppress(OSError):  # the terminal may be gone: that is no reason to stop
                 print(text, flush=True)
+
+
+def metrics_folder(home: Home, memory: Path = MEMORY) -> Path:
+    """Empty and ours alone, in memory where the machine has such a place. The processes map their figures' files, and
+    a write to a mapped file that the disk has no room for does not fail: it kills the process (SIGBUS)."""
+    name = f"careline-{hashlib.sha256(str(home.root).encode()).hexdigest()[:16]}"
+    in_memory, on_disk = memory / name, home.run / "metrics"
+    for folder in (in_memory, on_disk):
+        shutil.rmtree(folder, ignore_errors=True)
+    try:
+        in_memory.mkdir(mode=0o700)
+    except OSError:  # no such place, or somebody else's folder of that name
+        on_disk.mkdir(mode=0o700)
+        return on_disk
+    return in_memory
 
 
 def web_command(port: int, workers: str) -> list[str]:

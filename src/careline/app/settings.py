@@ -24,7 +24,7 @@ def database(url: str) -> dict[str, object]:
     """Django's form of a libpq URL; whatever libpq knows beyond the common five is handed on."""
     parts = psycopg.conninfo.conninfo_to_dict(url)
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "careline.base.database",
         "NAME": parts.pop("dbname", "careline"),
         "USER": parts.pop("user", ""),
         "PASSWORD": parts.pop("password", ""),

@@ -5,7 +5,10 @@ import threading
 
 from django.core.wsgi import get_wsgi_application
 
+from careline.base.database.watch import watch
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "careline.app.settings")
+watch.expect_answers()
 application = get_wsgi_application()
 
 

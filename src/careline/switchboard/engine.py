@@ -24,14 +24,15 @@ from psycopg import errors
 
 from careline.base.ids import uuid7
 from careline.care.contacts.ledger import Entry
-from careline.core.acd.model import Changes, Command, Event, IllegalEvent, TimePassed
+from careline.core.acd.model import Command, Event, IllegalEvent, TimePassed
 from careline.core.acd.router import Router
 from careline.switchboard import journal
 from careline.switchboard.clock import SteadyClock, ticks
 from careline.switchboard.errors import Unavailable
 from careline.switchboard.facts import OutboxReader
 
-PATIENCE_S = 60.0  # how long an event waits for a database that is away
+PATIENCE_S = 60.0  # how long a submitter waits for a database that is away
+KEPT_S = 180.0  # and how long an event with a key does, for its submitter to ask again
 BATCH = 500  # most events in one commit
 WAITING = 20_000  # most events waiting for a commit; more are refused at once
 STANDBY_S = 0.1  # how often a standby tries the lock
@@ -67,6 +68,7 @@ class Overtaken(Exception):
 class _Item:
     event: Event
     key: str | None
+    at: float  # when it was submitted
     future: asyncio.Future[list[Command]]
     reason: journal.Reason | None = None
     gave_up: bool = False
@@ -79,7 +81,17 @@ class _Batch:
     at: float
     items: list[_Item]
     passed: list[Command] | None = None  # what the passing of time led to, None if nothing
+    before: int = 0  # so many of the items were submitted before that time
     refused: list[_Item] = field(default_factory=list)
+
+    def steps(self) -> Iterator[tuple[Event, list[Command], _Item | None]]:
+        """What is written and told, in order."""
+        for item in self.items[: self.before]:
+            yield item.event, item.commands, item
+        if self.passed is not None:
+            yield TimePassed(), self.passed, None
+        for item in self.items[self.before :]:
+            yield item.event, item.commands, item
 
 
 class Switchboard:
@@ -110,6 +122,7 @@ class Switchboard:
         self._db: psycopg.AsyncConnection[Any] | None = None
         self._backend = 0
         self._commits = 0
+        self._asked_at: float | None = None  # by the steady ticks: the first question still without an answer
         self.fence = 0
         self.position = 0
         self.active = False
@@ -152,6 +165,11 @@ class Switchboard:
         """The switchboard's time, seconds since the epoch; never goes back."""
         return self._clock()
 
+    @property
+    def unanswered_s(self) -> float:
+        """For so long the database has not taken what we write (or told whether we are still the active one)."""
+        return 0.0 if self._asked_at is None else ticks() - self._asked_at
+
     # --- hearing events -----------------------------------------------------------------------------------
 
     async def submit(self, event: Event, *, key: str | None = None) -> list[Command]:
@@ -169,6 +187,7 @@ class Switchboard:
         item = self._pending.get(key) if key is not None else None
         if item is None:
             item = self._enqueue(event, key)
+        item.gave_up = False  # somebody waits for it (again)
         try:
             async with asyncio.timeout(PATIENCE_S):
                 return await asyncio.shield(item.future)
@@ -178,7 +197,7 @@ class Switchboard:
 
     def _enqueue(self, event: Event, key: str | None) -> _Item:
         event, reason = self._without_words(event)
-        item = _Item(event, key, asyncio.get_running_loop().create_future(), reason)
+        item = _Item(event, key, self.now(), asyncio.get_running_loop().create_future(), reason)
         item.future.add_done_callback(_retrieved)
         self._queue.append(item)
         self._idle.clear()
@@ -231,7 +250,7 @@ class Switchboard:
         self._alone = max(0, self._alone - 1)
         while self._queue and len(taken) < most:
             item = self._queue.popleft()
-            if item.gave_up:
+            if self._stale(item):
                 self._settle(item, Unavailable())
             else:
                 taken.append(item)
@@ -243,6 +262,7 @@ class Switchboard:
         On failure the router is as it was, and the events wait at the head of the queue.
         """
         batch = self._decide(items)
+        self._asked_at = self._asked_at or ticks()
         try:
             positions = await self._written(batch)
         except Exception as error:
@@ -259,6 +279,7 @@ class Switchboard:
                 raise
             return False
         await self._tell(batch, positions)
+        self._asked_at = None
         return bool(positions)
 
     def _decide(self, items: list[_Item]) -> _Batch:
@@ -266,19 +287,30 @@ class Switchboard:
         while True:
             self.router.mark()
             batch = _Batch(self.now(), [])
-            self._pass_time(batch)
-            broken = self._ask(batch, items)
+            early = self._in_time(items)
+            broken = self._ask(batch, items[:early])
+            if broken is None:
+                batch.before = len(batch.items)
+                self._pass_time(batch)
+                broken = self._ask(batch, items[early:])
             if broken is None:
                 return batch
             self.router.rollback()
             items.remove(broken)
 
+    def _in_time(self, items: list[_Item]) -> int:
+        """So many of the items were submitted before the next lease runs out. They come first: an offer that was
+        accepted in time is not taken back because the database was away meanwhile."""
+        due = self.router.next_due()
+        return sum(1 for item in items if item.at < due) if due is not None else 0
+
     def _pass_time(self, batch: _Batch) -> None:
         due = self.router.next_due()
         if due is None or due > batch.at:
             return
+        before = self.router.changes()
         commands = self.router.handle(TimePassed(), batch.at)
-        if commands or not _empty(self.router.changes()):
+        if commands or self.router.changes() != before:
             batch.passed = commands
 
     def _ask(self, batch: _Batch, items: list[_Item]) -> _Item | None:
@@ -324,11 +356,10 @@ class Switchboard:
     async def _tell(self, batch: _Batch, positions: list[int]) -> None:
         """It is on the disk: everyone who must act hears of it, in order, and then its submitter."""
         at = iter(positions)
-        if batch.passed is not None:
-            self._announce(TimePassed(), batch.passed, batch.at, at)
-        for item in batch.items:
-            self._announce(item.event, item.commands, batch.at, at)
-            self._settle(item, item.commands)
+        for event, commands, item in batch.steps():
+            self._announce(event, commands, batch.at, at)
+            if item is not None:
+                self._settle(item, commands)
         for item in batch.refused:
             await self._refuse(item)
 
@@ -467,14 +498,16 @@ class Switchboard:
         return bool(found and found[0])
 
     async def _still_ours(self) -> None:
+        self._asked_at = self._asked_at or ticks()
         try:
             db = self._connection()
             found = await (await db.execute("SELECT number FROM switchboard_fence WHERE id = 1")).fetchone()
         except (psycopg.OperationalError, psycopg.InterfaceError):
             await self._reconnect()
-            return
-        if not found or found[0] != self.fence:
-            raise Overtaken
+        else:
+            if not found or found[0] != self.fence:
+                raise Overtaken
+        self._asked_at = None
 
     async def _reconnect(self) -> None:
         """Until the database is back and the lock is ours again. Raises Overtaken when somebody else took it."""
@@ -510,10 +543,15 @@ class Switchboard:
             raise Overtaken
 
     def _drop_stale(self) -> None:
-        gone = [item for item in self._queue if item.gave_up]
-        self._queue = deque(item for item in self._queue if not item.gave_up)
+        gone = [item for item in self._queue if self._stale(item)]
+        self._queue = deque(item for item in self._queue if not self._stale(item))
         for item in gone:
             self._settle(item, Unavailable())
+
+    def _stale(self, item: _Item) -> bool:
+        """Nobody waits for it any more. What has a key is kept for a while: it will be asked for again, and it was in
+        time when it was submitted, which the same again might not be."""
+        return item.gave_up and (item.key is None or self.now() - item.at > KEPT_S)
 
     def _connection(self) -> psycopg.AsyncConnection[Any]:
         assert self._db is not None
@@ -541,17 +579,10 @@ def _no_collecting() -> Iterator[None]:
 def _entries(batch: _Batch) -> list[Entry]:
     at = journal.moment(batch.at)
     entries: list[Entry] = []
-    if batch.passed is not None:
-        entries.append(journal.entry(TimePassed(), at))
-        entries += [journal.entry(command, at) for command in batch.passed]
-    for item in batch.items:
-        entries.append(journal.entry(item.event, at, item.key))
-        entries += [journal.entry(command, at) for command in item.commands]
+    for event, commands, item in batch.steps():
+        entries.append(journal.entry(event, at, item.key if item else None))
+        entries += [journal.entry(command, at) for command in commands]
     return entries
-
-
-def _empty(changes: Changes) -> bool:
-    return not (changes.contacts or changes.agents or changes.queues)
 
 
 def _retrieved(future: asyncio.Future[Any]) -> None:

@@ -52,6 +52,7 @@ class MemorySwitchboard:
     ledger: list[Committed] = field(default_factory=list)
     later: float = 0.0
     active: bool = True
+    unanswered_s: float = 0.0
     failure: Exception | None = None
 
     def __post_init__(self) -> None:

@@ -64,6 +64,41 @@ def test_unknown_language_is_not_found(client, line):
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("uk", "Такої сторінки немає"),
+        ("ru", "Такой страницы нет"),
+        ("pl", "Nie ma takiej strony"),
+        ("zh-hans", "页面"),
+        ("en", "There is no such page"),
+    ],
+)
+def test_what_is_not_there_is_said_in_the_language_of_the_address(client, line, language, told):
+    answer = client.get(f"/call/nowhere/{language}/", headers={"Accept-Language": "en"})
+    assert answer.status_code == 404
+    assert told in answer.content.decode()
+    assert 'href="/call/"' in answer.content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("method", ["post", "put", "delete", "patch"])
+def test_wrong_method_is_said_in_words(client, line, method):
+    answer = getattr(client, method)(f"/call/{line.code}/en/")
+    assert answer.status_code == 405
+    assert answer["Allow"] == "GET, HEAD"
+    assert "This address does not take such a request." in answer.content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "end", ["%ff/", "%00/", "%F0%9F%98%80/", "a" * 4000 + "/", "en/?a=1&a=2&%ff=%ff", "..%2f..%2fetc/"]
+)
+def test_odd_addresses_are_answered(client, line, end):
+    assert client.get(f"/call/{line.code}/{end}").status_code in (200, 404)
+
+
+@pytest.mark.django_db
 def test_closed_line_says_when_it_answers_again(client, line):
     PhoneLine.objects.filter(id=line.id).update(closed=True)
     page = client.get(f"/call/{line.code}/en/").content.decode()

@@ -7,6 +7,8 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+DISK_FULL = "53100"  # PostgreSQL's code
+
 
 class CareError(Exception):
     """A refusal that a person reads. `code` is stable and English, `message` is translated when it is shown."""
@@ -47,3 +49,25 @@ class NotFound(CareError):
     code = "not_found"
     message = _("There is no such record, or you may not see it.")
     status = 404
+
+
+class DatabaseAway(CareError):
+    """Not done, or not known to have been: the same request may be sent again."""
+
+    code = "database_away"
+    message = _("The database does not answer. Nothing you saved is lost. Please try once more in a few seconds.")
+    status = 503
+
+
+class NoRoom(CareError):
+    code = "disk_full"
+    message = _(
+        "The server's disk is full: nothing can be saved for the moment. Nothing you saved is lost. "
+        "Tell your administrator."
+    )
+    status = 503
+
+
+def outage(error: BaseException) -> CareError:
+    """What a failure of the database is for people."""
+    return NoRoom() if getattr(error.__cause__ or error, "sqlstate", None) == DISK_FULL else DatabaseAway()

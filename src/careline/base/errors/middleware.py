@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse
 
 from careline.base.errors import CareError
-from careline.base.errors.pages import onward, refusal, wants_json, wants_partial
+from careline.base.errors.pages import onward, refusal, wants_json, wants_partial, wrong_method
 
 # Refusals that a person overcomes by taking a step first.
 STEPS = {
@@ -23,7 +24,12 @@ class RefusalMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and not response.content:
+            said = wrong_method(request)
+            said["Allow"] = response.headers.get("Allow", "")
+            return said
+        return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, CareError):

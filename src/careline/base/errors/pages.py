@@ -7,14 +7,18 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import translation
 from django.utils.translation import gettext as _
 
-from careline.base.errors import CareError, TooMany
+from careline.base.errors import CareError, DatabaseAway, TooMany, outage
+
+PATIENTS = "/call/"
 
 
 def wants_json(request: HttpRequest) -> bool:
@@ -58,7 +62,29 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    with translation.override(language_of(request)):
+        return _not_found(request)
+
+
+def language_of(request: HttpRequest) -> str | None:
+    """A patient's page speaks the language that stands in its address, and so does what is said in its place."""
+    last = request.path.rstrip("/").rpartition("/")[2]
+    spoken = dict(settings.LANGUAGES)
+    return last if last in spoken and start_of(request) != "/" else translation.get_language()
+
+
+def start_of(request: HttpRequest) -> str:
+    """Where it begins for whoever asks: patients have a start of their own."""
+    return PATIENTS if request.path.startswith(PATIENTS) else "/"
+
+
+def _not_found(request: HttpRequest) -> HttpResponse:
     return _refusal_body(request, "not_found", _("There is no such page, or you may not see it."), 404)
+
+
+def wrong_method(request: HttpRequest) -> HttpResponse:
+    with translation.override(language_of(request)):
+        return _refusal_body(request, "wrong_method", _("This address does not take such a request."), 405)
 
 
 def too_many(request: HttpRequest) -> HttpResponse:
@@ -76,12 +102,16 @@ def failed(request: HttpRequest) -> HttpResponse:
     Nothing here may ask the database, the session or the person's settings.
     """
     away = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
-    said = _outage() if away else _mistake()
+    with translation.override(language_of(request)):
+        said = _outage(sys.exc_info()[1]) if away else _mistake()
+    if away and request.method in ("GET", "HEAD"):
+        said["again"] = f"/{request.path.lstrip('/')}"
     if wants_json(request):
         answer: HttpResponse = JsonResponse({"error": said["code"], "message": said["message"]})
     else:
         template = "careline/refusal.html" if wants_partial(request) else "careline/error.html"
-        answer = HttpResponse(render_to_string(template, said))
+        with translation.override(language_of(request)):
+            answer = HttpResponse(render_to_string(template, said | {"start": start_of(request)}))
     answer.status_code = said["status"]
     answer["X-Careline-Error"] = said["code"]
     if away:
@@ -89,9 +119,9 @@ def failed(request: HttpRequest) -> HttpResponse:
     return answer
 
 
-def _outage() -> dict[str, Any]:
-    message = _("The database does not answer. Nothing you saved is lost. Please try once more in a few seconds.")
-    return {"status": 503, "code": "database_away", "message": message}
+def _outage(failure: BaseException | None) -> dict[str, Any]:
+    error = outage(failure or DatabaseAway())
+    return {"status": error.status, "code": error.code, "message": str(error)}
 
 
 def _mistake() -> dict[str, Any]:
@@ -103,4 +133,5 @@ def _refusal_body(request: HttpRequest, code: str, message: str, status: int) ->
     if wants_json(request):
         return JsonResponse({"error": code, "message": message}, status=status)
     template = "careline/refusal.html" if wants_partial(request) else "careline/error.html"
-    return render(request, template, {"code": code, "message": message, "status": status}, status=status)
+    said = {"code": code, "message": message, "status": status, "start": start_of(request)}
+    return render(request, template, said, status=status)

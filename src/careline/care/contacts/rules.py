@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import phonenumbers
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
-from careline.base import phones
 from careline.base.organisations.words import worded_lazy
+from careline.care.patients import rules as patients
 
 OFFLINE_KEPT = timedelta(days=7)  # how late a walk-in logged without a network may still arrive
 UNDO_WITHIN = timedelta(minutes=15)
@@ -54,12 +53,9 @@ GAVE_UP = ("abandoned", "lost", "callback_failed")
 def e164(number: str, policy: str) -> str:
     """The number in E.164, or as written where it cannot be one: a caller's own word is never thrown away."""
     try:
-        parsed = phones.read(number, REGIONS.get(policy, "PL"))
-    except phones.NumberParseException:
+        return patients.e164(number, REGIONS.get(policy, "PL"), extension=True)
+    except patients.BadNumber:
         return number.strip()[:20]
-    if not phonenumbers.is_possible_number(parsed):
-        return number.strip()[:20]
-    return phones.e164(parsed)
 
 
 def logged_at(said: datetime | None, now: datetime) -> datetime:

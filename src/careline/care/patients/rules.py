@@ -29,6 +29,11 @@ class BadNumber(CareError):
     status = 400
 
 
+class HasExtension(BadNumber):
+    code = "number_has_extension"
+    message = _("%(number)s has an extension. Give the number without it.")
+
+
 class BadBirthDate(CareError):
     code = "bad_birth_date"
     message = _("Nobody alive can have this date of birth: %(date)s.")
@@ -57,18 +62,31 @@ CHANNELS = ("voice", "phone", "text", "sms", "mail")
 OLDEST_YEARS = 125
 
 
-def e164(number: str, region: str) -> str:
-    """The number in international form. `region` is the ISO country whose national notation is meant.
+def e164(number: str, region: str, *, extension: bool = False) -> str:
+    """The number in international form. `region` is the ISO country whose national notation is meant; 00 is as good
+    as a plus everywhere.
 
-    Raises BadNumber when no such number can exist.
+    Raises HasExtension, or BadNumber when no such number can exist. A letter among the digits is never left out in
+    silence: 050555013O would become somebody else's number. With `extension` one is left out, and not refused.
     """
+    text = _ABROAD.sub("+", plain(number).strip())
     try:
-        parsed = phones.read(number, region)
+        parsed = phones.read(text, region)
     except phones.NumberParseException as error:
         raise BadNumber(number=number) from error
-    if not phonenumbers.is_possible_number(parsed) or parsed.extension:
+    if parsed.extension and not extension:
+        raise HasExtension(number=number)
+    letters = not parsed.extension and any(sign.isalpha() for sign in text.removeprefix("tel:"))
+    if letters or not phonenumbers.is_possible_number(parsed):
         raise BadNumber(number=number)
     return phones.e164(parsed)
+
+
+def plain(text: str) -> str:
+    """The same in plain signs: full-width and other peoples' digits as 0 to 9, without the marks of direction that
+    come along when something is copied."""
+    shown = (sign for sign in unicodedata.normalize("NFKC", text) if unicodedata.category(sign) != "Cf")
+    return "".join(str(unicodedata.decimal(sign, sign)) for sign in shown)
 
 
 def check_birth_date(birth_date: date, today: date) -> date:
@@ -118,6 +136,7 @@ class Search:
         return list(dict.fromkeys(term.kind for term in self.terms))
 
 
+_ABROAD = re.compile(r"^00(?=\D*[1-9])")
 _DIGITS = re.compile(r"^\+?[\d()./\-]*\d[\d()./\-]*$")
 _YEAR_WORD = re.compile(r"^(\d{4})(?:р|г|r|р\.|г\.|r\.|року|рік|года|год|roku|年)$", re.IGNORECASE)
 _TONED = re.compile(r"(?:[a-zü]+[1-5])+")
@@ -127,7 +146,7 @@ _HAN_EDGE = re.compile(r"(?<=[\u3400-\u9fff])(?=[^\s\u3400-\u9fff])|(?<=[^\s\u34
 
 def read_search(text: str, region: str, today: date) -> Search:
     """What the words, numbers and dates of the text may mean, in any order. Pure, below a millisecond."""
-    text = unicodedata.normalize("NFKC", text)[:LONGEST_SEARCH]
+    text = plain(text)[:LONGEST_SEARCH]
     swapped = (Search(_terms(other, region, today)) for other in names.other_layouts(text))
     return Search(_terms(text, region, today), tuple(other for other in swapped if "name" in other.kinds))
 
@@ -175,7 +194,7 @@ def _number_terms(run: list[str], region: str, today: date, alone: bool) -> list
 
 def _valid(text: str, region: str) -> str:
     try:
-        parsed = phonenumbers.parse(text, region)
+        parsed = phonenumbers.parse(_ABROAD.sub("+", text), region)
     except phonenumbers.NumberParseException:
         return ""
     if not phonenumbers.is_valid_number(parsed):

@@ -37,7 +37,7 @@ class NewPatientForm(forms.Form):
     birth_date = forms.DateField(
         label=_("Date of birth"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
-    phone = forms.CharField(label=_("Telephone"), max_length=40, required=False)
+    phone = forms.CharField(label=_("Telephone"), max_length=200, required=False)
     address = forms.CharField(label=_("Address"), max_length=300, required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

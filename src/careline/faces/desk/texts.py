@@ -95,7 +95,10 @@ def island_texts() -> dict[str, Any]:
             "refused": _("The browser may not use the microphone. Allow it beside the address."),
             "missing": _("No microphone was found. Plug in the headset."),
         },
-        "away": _("The switchboard does not answer."),
+        "away": _(
+            "The switchboard did not answer. What you pressed was not carried out: look at the screen and press again."
+        ),
+        "lost": _("That was not saved: the database does not answer. Try it again in a moment."),
     }
 
 

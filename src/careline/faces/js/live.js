@@ -7,6 +7,7 @@
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 8000;
 const SILENCE_MS = 40_000; // the server says something every 15 s
+export const SLOW_MS = 2500; // a press without an answer for so long is worth a word
 const ANSWER_MS = 15_000; // a server that has taken the request and then says nothing: it was killed, or is starting
 
 export function newKey() {
@@ -31,14 +32,26 @@ export class Refused extends Error {
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const jittered = (ms) => ms * (0.5 + Math.random());
 
+const language = () => document.documentElement.lang; // refusals are told in the language of the page
+
 function cookie(name) {
   const found = document.cookie.split("; ").find((each) => each.startsWith(`${name}=`));
   return found ? decodeURIComponent(found.slice(name.length + 1)) : "";
 }
 
 /** POST once, however often the network fails: every attempt carries the same key.
- *  Resolves with the answer's JSON; throws Refused, or the network's own error once `patienceMs` is over. */
-export async function post(url, body, { patienceMs = 60_000, signal } = {}) {
+ *  Resolves with the answer's JSON; throws Refused, or the network's own error once `patienceMs` is over.
+ *  `onSlow` is called once when it has not been answered for a while: it is kept, and sent again. */
+export async function post(url, body, { onSlow, ...options } = {}) {
+  const slow = onSlow && setTimeout(onSlow, SLOW_MS);
+  try {
+    return await postAgain(url, body, options);
+  } finally {
+    clearTimeout(slow);
+  }
+}
+
+async function postAgain(url, body, { patienceMs = 60_000, signal } = {}) {
   const text = JSON.stringify({ key: newKey(), ...body });
   const until = performance.now() + patienceMs;
   for (let wait = FIRST_WAIT_MS; ; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
@@ -49,7 +62,7 @@ export async function post(url, body, { patienceMs = 60_000, signal } = {}) {
         body: text,
         signal,
         credentials: "same-origin",
-        headers: { "Content-Type": "application/json", "X-CSRFToken": cookie("csrftoken") },
+        headers: { "Content-Type": "application/json", "X-CSRFToken": cookie("csrftoken"), "Accept-Language": language() },
       });
       if (answer.ok) return answer.status === 204 ? {} : await answer.json();
       const said = await answer.json().catch(() => ({}));
@@ -154,7 +167,7 @@ export class Live {
   async #read() {
     this.#abort = new AbortController();
     this.#heardAt = performance.now();
-    const headers = { Accept: "text/event-stream" };
+    const headers = { Accept: "text/event-stream", "Accept-Language": language() };
     if (this.#lastId) headers["Last-Event-ID"] = this.#lastId;
     const answer = await fetch(this.#url, {
       headers,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest
 from django.utils import translation
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -21,11 +22,11 @@ from starlette.types import Receive, Scope, Send
 
 from careline.base.accounts import sessions
 from careline.base.accounts.rights import NotSignedIn
-from careline.base.errors import CareError, NotFound
+from careline.base.errors import CareError, DatabaseAway, NotFound, outage
 from careline.faces.live.board import Board, Patience
 from careline.faces.live.calls import Calls
 from careline.faces.live.desks import Desks
-from careline.faces.live.errors import Starting
+from careline.faces.live.errors import NoSuchAddress, Starting, WrongMethod
 from careline.faces.live.follow import Follower
 from careline.faces.live.http import (
     address_of,
@@ -37,6 +38,7 @@ from careline.faces.live.http import (
     refusal,
 )
 from careline.faces.live.places import read_places
+from careline.faces.live.saving import Saving
 from careline.faces.live.stream import send_events
 from careline.faces.live.who import Badge, badge_of
 
@@ -49,6 +51,7 @@ log = structlog.get_logger(__name__)
 CALL_COOKIE = "careline_call"
 SESSIONS_EVERY_S = 30.0
 TICKS_EVERY_S = 0.2
+SAVING_EVERY_S = 0.25
 PROJECTED_AFTER_S = 1.5  # should the projector be stuck, desks look again all the same
 KNOWN_BADGES_S = 30.0
 GOES_ON = frozenset(("signal", "hold", "resume", "end", "text", "pause", "sign_out", "decline"))  # at a locked desk too
@@ -62,6 +65,7 @@ class Live:
         self.calls = Calls(self.board)
         self.desks = Desks(self.board)
         self.follower = Follower(self.board, self.calls, self.desks)
+        self.saving = Saving(self.board)
         self._loops: list[asyncio.Task[None]] = []
         self._badges: dict[str, tuple[Badge, float]] = {}
         self._worked: dict[str, float] = {}  # session -> when its person last pressed a button, as far as written
@@ -78,7 +82,8 @@ class Live:
         self._loops = [
             asyncio.create_task(_every(TICKS_EVERY_S, self.board.ticks.send_due)),
             asyncio.create_task(_every(PROJECTED_AFTER_S, self.board.ticks.projected)),
-            asyncio.create_task(_every(1.0, self.calls.sweep)),
+            asyncio.create_task(_every(SAVING_EVERY_S, self.saving.look)),
+            asyncio.create_task(_every(1.0, self._sweep)),
             asyncio.create_task(_every(self.board.hub.limits.heartbeat_s, self.board.hub.heartbeat)),
             asyncio.create_task(_every(10.0, self._tidy)),
             asyncio.create_task(_every(SESSIONS_EVERY_S, self.desks.check_sessions)),
@@ -92,6 +97,10 @@ class Live:
         self.calls.close()
         self.desks.close()
         self.board.close()
+
+    def _sweep(self) -> None:
+        if not self.saving.waits:
+            self.calls.sweep()
 
     def _committed(self, done: Any) -> None:
         if self.board.ready:
@@ -208,7 +217,7 @@ class Live:
 
     async def health(self, request: Request) -> Response:
         """200 when calls are taken here; 503 while another process is active, or the database is away."""
-        if self.board.ready and self.board.switchboard.active:
+        if self.board.ready and self.board.switchboard.active and not self.saving.waits:
             return PlainTextResponse("active\n")
         return PlainTextResponse("standby\n", status_code=503, headers={"Retry-After": "1"})
 
@@ -226,7 +235,14 @@ def build(switchboard: Switchboard, *, patience: Patience | None = None) -> tupl
         Route("/live/metrics", Answer(live, live.metrics, always=True), methods=["GET"]),
         Route("/live/healthz", Answer(live, live.health, always=True), methods=["GET"]),
     ]
-    return Starlette(routes=routes), live
+    return Starlette(routes=routes, exception_handlers={404: nowhere, 405: nowhere}), live
+
+
+async def nowhere(request: Request, failure: Exception) -> Response:
+    error = WrongMethod() if getattr(failure, "status_code", 404) == 405 else NoSuchAddress()
+    response = refusal(error, language_of(request))
+    response.headers.update(getattr(failure, "headers", None) or {})  # which methods it takes
+    return response
 
 
 class Answer:
@@ -263,6 +279,8 @@ class Stream:
             return
         request = Request(scope, receive)
         with named_refusals(self._live, request) as refused:
+            if self._live.saving.waits:
+                raise DatabaseAway  # what the router says now may never be written: nobody is shown it for the first time
             await self._run(request, send)
         if refused.response:
             await refused.response(scope, receive, send)
@@ -290,7 +308,8 @@ def named_refusals(live: Live, request: Request) -> Any:
     refused = _Refused()
     try:
         yield refused
-    except CareError as error:
+    except (CareError, OperationalError, InterfaceError) as failure:
+        error = failure if isinstance(failure, CareError) else outage(failure)
         live.board.metrics.refused.labels(error.code).inc()
         refused.response = refusal(error, language_of(request))
 

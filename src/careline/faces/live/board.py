@@ -35,6 +35,7 @@ class Patience:
     `page_gone_s`: a patient's page without its stream is a lost caller. `page_opens_s`: a new page is given longer to
     open it for the first time. `desk_gone_s`: a ready operator without one is paused. `desk_left_s`: and signed out.
     `restart_s`: added to all of these after a start of our own.
+    `saving_s`: the database has taken nothing for so long: pages say that saving waits.
     `ring_s`, `ring_again_s`, `rings`: a call-back rings so long, so much later again, so many times.
     """
 
@@ -46,6 +47,7 @@ class Patience:
     ring_s: float = 30.0
     ring_again_s: float = 180.0
     rings: int = 3
+    saving_s: float = 2.0
     calls: Rate = field(default_factory=lambda: Rate(burst=20, per_minute=10))
     signals: Rate = field(default_factory=lambda: Rate(burst=300, per_minute=1200))
     desk_actions: Rate = field(default_factory=lambda: Rate(burst=60, per_minute=300))

@@ -107,7 +107,7 @@ class Calls:
             topic=body.optional("topic", 60),
             channel=Channel(_one_of(body.text("channel", 10), Channel.VOICE, Channel.VIDEO, Channel.TEXT)),
             name=body.optional("name"),
-            number=body.optional("number", 30),
+            number=body.optional("number"),
             simulated=simulated,
             prefers=body.id("prefers") if simulated and body.has("prefers") else "",
         )

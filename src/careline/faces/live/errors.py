@@ -39,6 +39,18 @@ class Starting(CareError):
     status = 503
 
 
+class NoSuchAddress(CareError):
+    code = "not_found"
+    message = _("There is no such page, or you may not see it.")
+    status = 404
+
+
+class WrongMethod(CareError):
+    code = "wrong_method"
+    message = _("This address does not take such a request.")
+    status = 405
+
+
 class LineClosed(CareError):
     """`opens_at`: seconds since the epoch, or None when no opening is known."""
 

@@ -39,7 +39,9 @@ class Body:
         return value
 
     def optional(self, name: str, most: int = 200) -> str:
-        value = self._values.get(name) or ""
+        value = self._values.get(name)
+        if value is None:
+            return ""
         if not isinstance(value, str) or len(value) > most or "\x00" in value:
             raise BadRequest
         return value.strip()

@@ -1,11 +1,12 @@
 // The wire to the switchboard, and the talks that go over it. The only part of the desk that knows how.
-import { Live, Refused, post } from "../live.js";
+import { Live, Refused, SLOW_MS, post } from "../live.js";
 import { MicrophoneCheck } from "../mic.js";
 import { DeskTalk, openMicrophone } from "../talk.js";
 
 const EVENTS = "/live/desk/events";
 const ACTIONS = "/live/desk/actions";
 const DEVICES = "careline.devices";
+const PRESS_MS = 180_000; // a press is kept and tried again for so long
 const GRACE_MS = 2500; // a line that comes back by itself within this time is not worth a word
 const TALKING = new Set(["talking", "held"]);
 
@@ -17,6 +18,7 @@ export class Wire {
   #audio = new Audio();
   #awayTimer = 0;
   #muted = false;
+  #turn = Promise.resolve(); // presses go one after the other: a hold never overtakes the resume pressed after it
 
   constructor(tell) {
     this.#tell = tell;
@@ -39,6 +41,7 @@ export class Wire {
         text: (line) => this.#tell.onText(line),
         notice: (notice) => this.#tell.onNotice(notice),
         unwell: (alert) => this.#tell.onUnwell(alert),
+        saving: ({ waits }) => this.#tell.onSaving(waits),
         signal: ({ contact, data }) => this.#hear(contact, data),
         signed_out: () => this.#tell.onSignedOut(),
         reset: () => this.#tell.onTick(["queues", "agents", "contacts", "notices"]),
@@ -68,6 +71,7 @@ export class Wire {
       clearTimeout(this.#awayTimer);
       this.#awayTimer = 0;
       this.#tell.onAway(false);
+      this.#tell.onSaving(false); // while nothing is saved the line does not open
     }
     if (state === "waiting" && !this.#awayTimer) this.#awayTimer = setTimeout(() => this.#tell.onAway(true), GRACE_MS);
     if (state === "refused") {
@@ -80,8 +84,14 @@ export class Wire {
 
   /** Does it once, however often the network fails. Throws the refusal, with words for the operator. */
   async act(action, data) {
+    const before = this.#turn;
+    const press = { action };
+    let done;
+    this.#turn = new Promise((resolve) => (done = resolve));
+    const slow = setTimeout(() => this.#tell.onKept(press, true), SLOW_MS);
     try {
-      return (await post(ACTIONS, { action, ...data }, { patienceMs: 15_000 })) ?? {};
+      await before;
+      return (await post(ACTIONS, { action, ...data }, { patienceMs: PRESS_MS })) ?? {};
     } catch (error) {
       if (error instanceof Refused && error.status === 401) {
         this.#tell.onSignedOut();
@@ -89,6 +99,10 @@ export class Wire {
       }
       if (error instanceof Refused && error.message) throw error;
       throw new Error(this.#tell.words.away, { cause: error });
+    } finally {
+      clearTimeout(slow);
+      this.#tell.onKept(press, false);
+      done();
     }
   }
 

@@ -8,6 +8,7 @@ const ACTIONS = "/live/desk/actions";
 const JITTER_MS = 700; // many screens hear the same tick
 const AFTER_MS = 2500; // the ledger is folded a moment after the commit that the tick tells of
 const OLD_MS = 20_000;
+const ORDER_MS = 180_000; // an order is kept and tried again for so long
 
 const $ = (id) => document.getElementById(id);
 const body = document.body;
@@ -46,6 +47,9 @@ const everything = () => parts().forEach((part) => refetch(part, Math.random() *
 document.addEventListener("htmx:afterRequest", ({ detail }) => {
   if (detail.successful) loadedAt = performance.now();
   if (detail.xhr.status === 401) end();
+  const away = [502, 503, 504].includes(detail.xhr.status);
+  if (away || detail.successful) savingWaits(away);
+  if (away && detail.requestConfig.verb === "post") say(body.dataset.lost);
 });
 
 document.addEventListener("htmx:afterSettle", () => {
@@ -57,6 +61,7 @@ document.addEventListener("htmx:afterSettle", () => {
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   const part = detail.requestConfig?.elt;
   if (part?.dataset.on !== undefined && detail.xhr.status >= 400) detail.shouldSwap = false;
+  if ([502, 503, 504].includes(detail.xhr.status)) detail.shouldSwap = false;
 });
 
 function end() {
@@ -125,7 +130,7 @@ document.addEventListener("submit", async (event) => {
   if (button.disabled) return;
   button.disabled = true;
   try {
-    await post(ACTIONS, { action, ...said(form) }, { patienceMs: 15_000 });
+    await post(ACTIONS, { action, ...said(form) }, { patienceMs: ORDER_MS, onSlow: () => say(body.dataset.kept) });
     ask.close();
     everything();
   } catch (error) {
@@ -144,12 +149,18 @@ function said(form) {
   return data;
 }
 
-function refuse(error) {
-  const place = $("ask-refusal");
+const refuse = (error) => say((error instanceof Refused && error.message) || body.dataset.away || error.message);
+
+function say(words) {
   const text = document.createElement("p");
   text.className = "refusal";
-  text.textContent = (error instanceof Refused && error.message) || body.dataset.away || error.message;
-  place.replaceChildren(text);
+  text.textContent = words;
+  $("ask-refusal")?.replaceChildren(text); // the question may have been closed meanwhile
+}
+
+function savingWaits(waits) {
+  const strip = $("saving");
+  if (strip) strip.hidden = !waits;
 }
 
 function choose(row) {
@@ -173,9 +184,10 @@ if (body.dataset.live !== undefined) {
       strip.hidden = false;
     },
     unwell: () => changed(["unwell"]),
+    saving: ({ waits }) => savingWaits(waits),
     signed_out: end,
     reset: everything,
-  });
+  }, (state) => state === "open" && savingWaits(false)); // while nothing is saved the line does not open
 }
 // From the recovery list: the contact named behind the number sign is opened beside the list.
 const wanted = location.hash.slice(1);

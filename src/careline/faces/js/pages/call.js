@@ -8,6 +8,7 @@ const root = document.getElementById("call");
 const words = document.getElementById("words").dataset;
 const language = document.documentElement.lang;
 const HERE = "careline-call"; // this tab has a call going on: try to resume it after a reload
+const PRESS_MS = 180_000; // a press is kept and sent again for so long
 const byId = (id) => document.getElementById(id);
 
 const page = { shown: "", topic: null, channel: "voice", state: null, stream: null, mic: null, talk: null, live: null, lostAt: 0, answered: false };
@@ -135,6 +136,11 @@ function onAfter(state) {
   byId("rating").hidden = !page.answered;
 }
 
+// Nothing can be saved for a moment: said once, on whatever is shown.
+function showSaving(waits) {
+  byId("saving").hidden = !waits;
+}
+
 function closeTalk() {
   page.talk?.stop();
   page.talk = null;
@@ -165,7 +171,8 @@ function addLine({ id, by, text, at }) {
 
 function listen() {
   page.live?.close();
-  page.live = new Live("/live/call/events", { state: onState, text: addLine, signal: hearSignal }, onConnection);
+  const said = { state: onState, text: addLine, signal: hearSignal, saving: ({ waits }) => showSaving(waits) };
+  page.live = new Live("/live/call/events", said, onConnection);
 }
 
 function hearSignal(said) {
@@ -174,6 +181,7 @@ function hearSignal(said) {
 }
 
 function onConnection(status) {
+  if (status === "open") showSaving(false); // while nothing is saved the line does not open
   if (status === "refused") forget();
   else if (status === "waiting" && ["queue", "promised"].includes(page.shown)) {
     page.lostAt = Date.now();
@@ -196,7 +204,8 @@ function forget() {
 /** True when it reached the live process; else says why on the screen that is shown. */
 async function act(action, more = {}) {
   try {
-    await post("/live/call/actions", { action, ...more });
+    await post("/live/call/actions", { action, ...more }, { patienceMs: PRESS_MS, onSlow: () => say(words.kept) });
+    say("");
     return true;
   } catch (refusal) {
     say(refusal.message || words.failed);
@@ -212,7 +221,8 @@ async function start() {
     await post("/live/call", {
       line: root.dataset.line, language: root.dataset.language, topic: page.topic, channel: page.channel,
       name: byId("who-name").value.trim(), number: byId("who-number").value.trim(),
-    });
+    }, { patienceMs: PRESS_MS, onSlow: () => say(words.keptCall) });
+    say("");
     sessionStorage.setItem(HERE, JSON.stringify({ line: root.dataset.line, channel: page.channel }));
     page.mic?.stop();
     page.mic = null;

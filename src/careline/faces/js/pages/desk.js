@@ -1,6 +1,7 @@
 // The desk: one page that never navigates. The switchboard says what the phone does; this page shows it, rings, and
 // passes on what the operator presses. Parts of the screen are fetched from the server as HTML; only time, sound, keys
 // and the talk itself live here.
+import { csrfToken } from "../csrf.js";
 import * as clock from "../desk/clock.js";
 import { chooseSingleKeys, listen, singleKeys } from "../desk/keys.js";
 import { Life } from "../desk/life.js";
@@ -53,6 +54,16 @@ const wire = new Wire({
   onAway: (lost) => {
     away.line = lost;
     showAway();
+  },
+  onSaving: (waits) => {
+    saving.waits = waits;
+    showSaving();
+    tell("saving", waits);
+  },
+  onKept: (press, kept) => {
+    if (kept) saving.presses.add(press);
+    else saving.presses.delete(press);
+    showSaving();
   },
   onSignedOut: () => showSignedOut(true),
   onRefused: (refusal) => showRefusal(refusal.message),
@@ -521,6 +532,8 @@ const asked = new WeakMap();
 
 document.addEventListener("htmx:beforeSend", ({ detail: { elt, xhr } }) => asked.set(elt, xhr));
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  // An outage is said in its strip; never in the place of what somebody has written, or of a part that asks again.
+  if (lostOnTheWay(detail.xhr)) detail.shouldSwap = false;
   if (detail.target !== stage || !detail.shouldSwap) return;
   for (const part of stage.querySelectorAll("[hx-get].htmx-request")) {
     const request = asked.get(part);
@@ -546,17 +559,36 @@ document.addEventListener("htmx:beforeRequest", ({ detail: { elt } }) => {
 });
 
 document.addEventListener("htmx:responseError", (event) => {
-  if (event.detail.xhr.status === 401) showSignedOut(true);
+  const { status } = event.detail.xhr;
+  if (status === 401) showSignedOut(true);
+  if (!lostOnTheWay(event.detail.xhr)) return;
+  saving.waits = true;
+  showSaving();
+  lookAgain(event.detail);
 });
 
 // A part that could not be fetched is asked for again; what comes through proves that the way is open.
-document.addEventListener("htmx:sendError", () => {
+function lookAgain({ target, requestConfig }) {
+  if (target === stage && requestConfig.verb === "get") desk.shown = "";
+  clearTimeout(saving.timer);
+  saving.timer = setTimeout(() => {
+    if (!desk.shown && desk.phone) showStage();
+    refresh(["queues", "agents", "contacts", "notices"]);
+  }, FORM_MS);
+}
+
+document.addEventListener("htmx:sendError", ({ detail }) => {
   away.page = true;
   showAway();
-  setTimeout(() => refresh(["queues", "agents", "contacts", "notices"]), 2000);
+  lookAgain(detail);
 });
 
 document.addEventListener("htmx:afterRequest", ({ detail: { successful } }) => {
+  if (successful && saving.waits) {
+    saving.waits = false;
+    showSaving();
+    flush();
+  }
   if (!successful || !away.page) return;
   away.page = false;
   showAway();
@@ -572,6 +604,70 @@ document.addEventListener("careline:recorded", ({ detail: { contact } }) => {
 });
 
 // --- strips: what is wrong, in words, until it is right --------------------------------------------------------
+
+const saving = { waits: false, presses: new Set(), forms: new Map(), since: 0 }; // what waits for the database
+const FORM_MS = 2000;
+
+function showSaving() {
+  const kept = saving.presses.size + saving.forms.size;
+  const waits = saving.waits || kept > 0;
+  $("strip-saving").hidden = !waits;
+  $("saving-kept").hidden = kept === 0;
+  $("saving-n").textContent = kept;
+  if (waits && !saving.since) saving.since = clock.now();
+  if (!waits) saving.since = 0;
+  $("saving-since").dataset.since = saving.since || "";
+}
+
+// What was sent from a form marked [data-kept] is sent again, with its key, until it is answered: by the form itself
+// while it stands on the screen, so that the answer lands there, else without it.
+function keepForm({ elt, requestConfig: { path, formData } }) {
+  const key = formData.get("key");
+  if (saving.forms.has(key)) return;
+  const body = new URLSearchParams(formData);
+  saving.forms.set(key, body);
+  showSaving();
+  const again = async () => {
+    const through = document.contains(elt) ? await sendThere(elt, path) : await sendAlone(path, body);
+    if (!through) return setTimeout(again, FORM_MS);
+    saving.forms.delete(key);
+    return showSaving();
+  };
+  setTimeout(again, FORM_MS);
+}
+
+function sendThere(elt, path) {
+  return new Promise((resolve) => {
+    const answered = ({ detail: { xhr, requestConfig } }) => {
+      if (requestConfig.path !== path || requestConfig.verb !== "post") return;
+      document.removeEventListener("htmx:afterRequest", answered);
+      resolve(!lostOnTheWay(xhr));
+    };
+    document.addEventListener("htmx:afterRequest", answered);
+    window.htmx.trigger(elt, elt.tagName === "FORM" ? "submit" : "click");
+  });
+}
+
+async function sendAlone(path, body) {
+  const headers = { "X-CSRFToken": csrfToken(), "HX-Request": "true" };
+  const answer = await fetch(path, { method: "POST", body, headers }).catch(() => null);
+  if (!answer || [502, 503, 504].includes(answer.status)) return false;
+  if (!answer.ok) showRefusal(texts.lost);
+  return true;
+}
+
+const lostOnTheWay = (xhr) => [0, 502, 503, 504].includes(xhr.status);
+
+function notSaved({ detail }) {
+  const { elt, xhr, requestConfig } = detail;
+  if (!lostOnTheWay(xhr) || requestConfig.verb !== "post") return;
+  if (elt.matches("[data-kept]")) keepForm(detail);
+  else if (!elt.matches("[data-draft]")) showRefusal(texts.lost);
+}
+
+document.addEventListener("htmx:responseError", notSaved);
+document.addEventListener("htmx:sendError", notSaved);
+window.addEventListener("beforeunload", (event) => saving.presses.size + saving.forms.size && event.preventDefault());
 
 const away = { line: false, page: false }; // the event stream; what the screen is made of
 
@@ -676,6 +772,11 @@ hear({
   text: (line) => !desk.owner && addText(line),
   notice: (notice) => !desk.owner && showNotice(notice),
   unwell: (alert) => !desk.owner && showUnwell(alert),
+  saving: (waits) => {
+    if (desk.owner) return;
+    saving.waits = waits;
+    showSaving();
+  },
   asks: () => desk.owner && desk.phone && tell("phone", desk.phone),
   mute: (muted) => desk.owner && wire.mute(muted),
   muted: (muted) => {

@@ -1,0 +1,1 @@
+"""A database that has gone silent is told apart from one that is slow. See `watch.py`."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -109,12 +110,15 @@ def _otherwise(town) -> int:
 @pytest.fixture
 def before(town, monkeypatch):
     """A quiet day: the same weekday a week before, told while a colleague is at work. The number of contacts."""
-    monkeypatch.setattr(past, "PAST_SHARE", 0.35)
+    monkeypatch.setattr(past, "PAST_SHARE", 0.25)
     LiveState.objects.create(subject=town.simulated[0], kind="agent", state={"id": town.simulated[0]})
+    one, other = town.cast.members
+    cast = replace(town.cast, members=(one,), reserve=(other,))
     told = 0
-    for handful in past.week_ago(town.cast, Random(9), NOON.timestamp()):
+    for handful in past.week_ago(cast, Random(9), NOON.timestamp()):
         told += past.tell_week_ago(handful)
         assert (journal().unread, ContactSummary.objects.count()) == (0, told)  # shown the moment it is written
+    assert past.week_ago(cast, Random(9), NOON.timestamp()) == []  # once
     return told
 
 
@@ -126,7 +130,16 @@ def test_the_same_weekday_a_week_before_is_told(town, before, supervisor):
     assert shown["volume_abandoned"] > 0
     assert shown["recovered"] == 1.0
     assert all(row.simulated and row.phase == "ended" for row in ContactSummary.objects.all())
-    assert not AgentInterval.objects.exists()  # theirs run forward in time only
+
+
+def test_a_week_ago_was_worked_by_colleagues_who_are_not_here_today(town, before):
+    intervals = list(AgentInterval.objects.order_by("pk"))
+    assert {str(each.agent_id) for each in intervals} == {str(town.cast.members[1].user)}
+    assert all(each.ended_at is None or each.ended_at > each.started_at for each in intervals)
+    assert intervals[-1].state == "offline"
+
+
+def test_a_network_without_others_has_no_week_ago(town):
     assert past.week_ago(town.cast, Random(9), NOON.timestamp()) == []
 
 

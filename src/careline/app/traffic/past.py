@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from heapq import heappop, heappush
 from itertools import count
@@ -71,7 +71,8 @@ from careline.switchboard.journal import entry, moment
 LONGEST_S = 6 * 3600.0
 SHORTEST_S = 900.0  # a shorter gap is not worth it
 RATED = 0.2  # of the talks
-HANDFUL = 100  # contacts written at once while the centre is at work: some tenths of a second
+HANDFUL = 1000  # rows of the ledger written at once while the centre is at work: some tenths of a second
+TOLD = (Stream.ROUTING, Stream.RECORD, Stream.AGENT)  # of a day in between; queues and time itself go on as they are
 DRAIN_S = 240.0  # the last calls begin so long before the end, so that most of them are over by then
 
 
@@ -307,17 +308,19 @@ def fill(cast: Cast, rng: random.Random, now: float) -> int:
 def week_ago(cast: Cast, rng: random.Random, now: float) -> list[Past]:
     """The same weekday a week before, in handfuls to be written one after another; empty when something is told of it.
 
-    Without the colleagues' own stories: those run forward in time only, and by now they are at work again. Whoever gave
-    up that day was called back that day, so that nobody is still to be reached.
+    The colleagues of that day are others than today's: an agent's story runs forward in time only, and today's are at
+    work again. Whoever gave up was called back that day, so that nobody is still to be reached.
     """
     since = _midnight(cast, now, days_before=7)
     until = _midnight(cast, now, days_before=6)
+    that_day = replace(cast, members=cast.reserve)
     rows = Contact.objects.filter(organisation__path__startswith=cast.path)
-    if rows.filter(started_at__gte=moment(since), started_at__lt=moment(until)).exists():
+    told = rows.filter(started_at__gte=moment(since), started_at__lt=moment(until)).exists()
+    if told or not that_day.members or _at_work(that_day):
         return []
-    told = Play(cast, rng, since, until).run()
-    told.entries += [each for lost in _unreached(told.entries) for each in _called_back(cast, rng, lost)]
-    return _handfuls(told)
+    past = Play(that_day, rng, since, until).run()
+    past.entries += [each for lost in _unreached(past.entries) for each in _called_back(that_day, rng, lost)]
+    return _handfuls(past)
 
 
 def tell_week_ago(past: Past) -> int:
@@ -347,23 +350,23 @@ def _called_back(cast: Cast, rng: random.Random, lost: Entry) -> tuple[Entry, En
 
 
 def _handfuls(past: Past) -> list[Past]:
-    """Contacts in the order they came, each with all that belongs to it."""
-    entries: dict[str, list[Entry]] = {}
-    for each in past.entries:
-        if each.stream in (Stream.ROUTING, Stream.RECORD):
-            entries.setdefault(str(each.subject), []).append(each)
-    callers = {each.contact_id: each for each in past.callers}
-    patients = {each.contact_id: each for each in past.patients}
-    contacts = sorted(past.contacts, key=lambda contact: contact.started_at)
-    return [
-        Past(
-            some,
-            [callers[contact.pk] for contact in some],
-            [patients[contact.pk] for contact in some if contact.pk in patients],
-            [each for contact in some for each in entries[str(contact.pk)]],
+    """In order of time; a contact is written with the row that begins it."""
+    entries = sorted((each for each in past.entries if each.stream in TOLD), key=lambda each: each.at)
+    contacts = {str(each.pk): each for each in past.contacts}
+    callers = {str(each.contact_id): each for each in past.callers}
+    patients = {str(each.contact_id): each for each in past.patients}
+    handfuls = []
+    for some in (entries[n : n + HANDFUL] for n in range(0, len(entries), HANDFUL)):
+        begun_now = [str(each.subject) for each in some if each.kind == "ContactStarted"]
+        handfuls.append(
+            Past(
+                [contacts[each] for each in begun_now],
+                [callers[each] for each in begun_now],
+                [patients[each] for each in begun_now if each in patients],
+                some,
+            )
         )
-        for some in (contacts[n : n + HANDFUL] for n in range(0, len(contacts), HANDFUL))
-    ]
+    return handfuls
 
 
 def _midnight(cast: Cast, now: float, days_before: int = 0) -> float:

@@ -89,7 +89,7 @@ def test_undo_pressed_while_the_entry_is_being_sent_takes_it_back(town, people):
     held: list[Route] = []
     asked: list[str] = []
     hall.on("request", lambda request: asked.append(request.url) if request.url.endswith("/undo/") else None)
-    hall.route("**/hall/log/", held.append)
+    hall.route("**/hall/log/", lambda route: held.append(route))
     hall.locator(".tile").filter(has_text="Prescription").click()
     hall.locator(".end").filter(has_text="Helped on the spot").click()
     eventually(hall, lambda: len(held) == 1)

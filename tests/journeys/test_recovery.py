@@ -14,14 +14,14 @@ def give_up(people, number: str) -> None:
     patient = people.patient()
     call(patient, "Рецепт", name="Галина", number=number)
     shown(patient, "queue")
-    patient.context.close()
+    patient.click('[data-act="hang_up"]:visible')
 
 
 def test_call_back_is_noted_from_the_keyboard_and_taken_back(town, people):
     shift, desk = people.staff("vira", "/supervise/"), people.staff("olena", "/desk/")
     for number in ("+380505550170", "+380505550171"):
         give_up(people, number)
-    lost = ContactSummary.objects.filter(organisation_id=town.organisation.pk, cause="lost")
+    lost = ContactSummary.objects.filter(organisation_id=town.organisation.pk, cause="abandoned")
     eventually(shift, lambda: lost.count() == 2, 60)
     rows = shift.locator("#p-recovery tbody tr")
     expect(rows).to_have_count(2, timeout=30_000)

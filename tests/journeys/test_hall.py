@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from careline.care.contacts.models import ContactSummary, UnwellAlert
 from tests.journeys.acting import eventually, picture
@@ -43,6 +43,68 @@ def test_help_is_logged_in_two_taps_and_kept_without_a_network(town, people):
     picture(hall, "hall-day")
     outcomes = sorted(walk_ins.values_list("topic__code", "outcome"))
     assert outcomes == [("booking", "shown"), ("results", "walked"), ("rx", "helped")]
+
+
+def test_entry_the_server_refuses_is_said_not_counted_and_does_not_stop_the_next(town, people):
+    hall = people.staff("taras", "/hall/", **PHONE)
+    expect(hall.locator("#count")).to_have_text("0")
+    walk_ins = ContactSummary.objects.filter(organisation_id=town.organisation.pk, channel="walk_in")
+    hall.context.set_offline(True)
+    for topic, outcome in (("Test results", "Helped on the spot"), ("Booking", "Showed how")):
+        hall.locator(".tile").filter(has_text=topic).click()
+        hall.locator(".end").filter(has_text=outcome).click()
+    expect(hall.locator("#waiting-n")).to_have_text("2")
+    town.topics["results"].delete()  # while the phone was away somebody took the topic out of use
+
+    hall.context.set_offline(False)
+    expect(hall.locator("#waiting")).to_be_hidden()
+    expect(hall.locator("#trouble")).to_contain_text("This topic is not used here.")
+    expect(hall.locator("#count")).to_have_text("1")
+    eventually(hall, lambda: walk_ins.count() == 1)
+    picture(hall, "hall-refused")
+    assert walk_ins.get().topic == town.topics["booking"]
+    expect(hall.locator("#undo")).to_be_visible()  # of the entry that was taken
+    hall.locator("#undo").click()
+    expect(hall.locator("#toast-what")).to_have_text("Taken back")
+    expect(hall.locator("#count")).to_have_text("0")
+
+
+def test_refused_entry_offers_nothing_to_take_back(town, people):
+    hall = people.staff("taras", "/hall/", **PHONE)
+    expect(hall.locator("#count")).to_have_text("0")
+    hall.context.set_offline(True)
+    hall.locator(".tile").filter(has_text="Test results").click()
+    hall.locator(".end").filter(has_text="Helped on the spot").click()
+    expect(hall.locator("#undo")).to_be_visible()
+    town.topics["results"].delete()
+    hall.context.set_offline(False)
+    expect(hall.locator("#trouble")).to_be_visible()
+    expect(hall.locator("#toast")).to_be_hidden()
+    expect(hall.locator("#count")).to_have_text("0")
+
+
+def test_undo_pressed_while_the_entry_is_being_sent_takes_it_back(town, people):
+    hall = people.staff("taras", "/hall/", **PHONE, service_workers="block")
+    expect(hall.locator("#count")).to_have_text("0")
+    held: list[Route] = []
+    asked: list[str] = []
+    hall.on("request", lambda request: asked.append(request.url) if request.url.endswith("/undo/") else None)
+    hall.route("**/hall/log/", lambda route: held.append(route))
+    hall.locator(".tile").filter(has_text="Prescription").click()
+    hall.locator(".end").filter(has_text="Helped on the spot").click()
+    eventually(hall, lambda: len(held) == 1)
+    hall.locator("#undo").click()
+    hall.locator("#undo").click()  # pressed twice
+    hall.wait_for_timeout(300)
+    assert asked == []  # the server has not answered yet: there is no contact to take back
+
+    held[0].continue_()
+    expect(hall.locator("#toast-what")).to_have_text("Taken back")
+    expect(hall.locator("#count")).to_have_text("0")
+    expect(hall.locator("#waiting")).to_be_hidden()
+    assert len(asked) == 1
+    logged = ContactSummary.objects.get(organisation_id=town.organisation.pk, channel="walk_in")
+    assert logged.undone
 
 
 def test_doctor_answers_the_alert_and_the_clock_runs_until_someone_has_come(town, people):

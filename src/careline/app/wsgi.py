@@ -13,10 +13,9 @@ application = get_wsgi_application()
 
 
 def _warm() -> None:
-    """What takes seconds to load: better now, beside the first requests, than inside the first look at a page."""
-    import holidays.countries  # noqa: F401
+    from careline.app.warm import warm_apart  # itself loads only once Django stands, and nobody waits for it
 
-    import careline.oversight.insight.metrics  # noqa: F401
+    warm_apart()
 
 
 threading.Thread(target=_warm, name="warm", daemon=True).start()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -10,7 +11,7 @@ from careline.app.traffic import past
 from careline.care.contacts import queries
 from careline.care.contacts.bulk import write_past
 from careline.care.contacts.models import AgentInterval, Contact, ContactSummary, LedgerRow, LiveState
-from careline.care.contacts.projections import catch_up, rebuild
+from careline.care.contacts.projections import catch_up, journal, rebuild
 from careline.oversight.insight.figures import Period, figures
 
 NOON = datetime(2026, 11, 16, 12, 0, tzinfo=UTC)
@@ -104,3 +105,45 @@ def test_figures_lists_and_the_export_count_simulated_contacts_in_the_demo_only(
 def _otherwise(town) -> int:
     """Offered, and neither answered nor given up: promised call-backs that came to nothing."""
     return ContactSummary.objects.filter(answered_at=None).exclude(cause__in=["abandoned", "lost"]).count()
+
+
+@pytest.fixture
+def before(town, monkeypatch):
+    """A quiet day: the same weekday a week before, told while a colleague is at work. The number of contacts."""
+    monkeypatch.setattr(past, "PAST_SHARE", 0.25)
+    LiveState.objects.create(subject=town.simulated[0], kind="agent", state={"id": town.simulated[0]})
+    one, other = town.cast.members
+    cast = replace(town.cast, members=(one,), reserve=(other,))
+    told = 0
+    for handful in past.week_ago(cast, Random(9), NOON.timestamp()):
+        told += past.tell_week_ago(handful)
+        assert (journal().unread, ContactSummary.objects.count()) == (0, told)  # shown the moment it is written
+    assert past.week_ago(cast, Random(9), NOON.timestamp()) == []  # once
+    return told
+
+
+def test_the_same_weekday_a_week_before_is_told(town, before, supervisor):
+    zone = town.cast.zone
+    that_day = Period.days(NOON.astimezone(zone).date() - timedelta(days=7), 1, str(zone))
+    shown = figures(supervisor, that_day, ["volume", "volume_abandoned", "recovered"])
+    assert shown["volume"] == before > 60
+    assert shown["volume_abandoned"] > 0
+    assert shown["recovered"] == 1.0
+    assert all(row.simulated and row.phase == "ended" for row in ContactSummary.objects.all())
+
+
+def test_a_week_ago_was_worked_by_colleagues_who_are_not_here_today(town, before):
+    intervals = list(AgentInterval.objects.order_by("pk"))
+    assert {str(each.agent_id) for each in intervals} == {str(town.cast.members[1].user)}
+    assert all(each.ended_at is None or each.ended_at > each.started_at for each in intervals)
+    assert intervals[-1].state == "offline"
+
+
+def test_a_network_without_others_has_no_week_ago(town):
+    assert past.week_ago(town.cast, Random(9), NOON.timestamp()) == []
+
+
+def test_projections_of_a_week_ago_come_out_the_same_when_made_again(before):
+    rows = list(ContactSummary.objects.order_by("pk").values())
+    rebuild()
+    assert list(ContactSummary.objects.order_by("pk").values()) == rows

@@ -76,6 +76,7 @@ class Cast:
     destinations: tuple[Destination, ...]
     people: tuple[Person, ...]
     members: tuple[Member, ...]
+    reserve: tuple[Member, ...]  # colleagues who are not at work today
     rules: tuple[QueueRules, ...]
 
     def rate(self, at: float) -> float:
@@ -113,7 +114,8 @@ def casts() -> list[Cast]:
 
 
 def _cast(root: Organisation) -> Cast:
-    members = _members(root)
+    staff = _members(root)
+    members, reserve = staff[:COLLEAGUES], staff[COLLEAGUES:]
     served = {queue for member in members for queue in member.profile.queues}
     queues = Queue.objects.filter(organisation__path__startswith=root.path).select_related("organisation")
     return Cast(
@@ -124,6 +126,7 @@ def _cast(root: Organisation) -> Cast:
         destinations=tuple(_destinations(root, served)),
         people=tuple(_people(root)),
         members=tuple(members),
+        reserve=tuple(reserve),
         rules=tuple(queue_rules(queue) for queue in queues if str(queue.pk) in served),
     )
 
@@ -134,7 +137,7 @@ def _members(root: Organisation) -> list[Member]:
     ).select_related("user", "organisation")
     return [
         Member(posting.user_id, reader_for(posting), agent_profile(posting))
-        for posting in postings.order_by("user__username")[:COLLEAGUES]
+        for posting in postings.order_by("user__username")[: 2 * COLLEAGUES]
     ]
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, time, timedelta
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Max
 
 from careline.app.traffic.cast import Cast, Destination, Person
@@ -33,6 +34,8 @@ from careline.care.contacts.actions import begun
 from careline.care.contacts.bulk import write_past
 from careline.care.contacts.ledger import Entry
 from careline.care.contacts.models import CallerDetails, Contact, ContactPatient, LiveState, Stream
+from careline.care.contacts.projections import catch_up
+from careline.care.contacts.rules import GAVE_UP
 from careline.core.acd.model import (
     AgentPaused,
     AgentReady,
@@ -68,6 +71,8 @@ from careline.switchboard.journal import entry, moment
 LONGEST_S = 6 * 3600.0
 SHORTEST_S = 900.0  # a shorter gap is not worth it
 RATED = 0.2  # of the talks
+HANDFUL = 1000  # rows of the ledger written at once while the centre is at work: some tenths of a second
+TOLD = (Stream.ROUTING, Stream.RECORD, Stream.AGENT)  # of a day in between; queues and time itself go on as they are
 DRAIN_S = 240.0  # the last calls begin so long before the end, so that most of them are over by then
 
 
@@ -300,9 +305,75 @@ def fill(cast: Cast, rng: random.Random, now: float) -> int:
     return len(past.contacts)
 
 
-def _midnight(cast: Cast, now: float) -> float:
-    local = datetime.fromtimestamp(now, cast.zone)
-    return local.replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+def week_ago(cast: Cast, rng: random.Random, now: float) -> list[Past]:
+    """The same weekday a week before, in handfuls to be written one after another; empty when something is told of it.
+
+    The colleagues of that day are others than today's: an agent's story runs forward in time only, and today's are at
+    work again. Whoever gave up was called back that day, so that nobody is still to be reached.
+    """
+    since = _midnight(cast, now, days_before=7)
+    until = _midnight(cast, now, days_before=6)
+    that_day = replace(cast, members=cast.reserve)
+    rows = Contact.objects.filter(organisation__path__startswith=cast.path)
+    told = rows.filter(started_at__gte=moment(since), started_at__lt=moment(until)).exists()
+    if told or not that_day.members or _at_work(that_day):
+        return []
+    past = Play(that_day, rng, since, until).run()
+    past.entries += [each for lost in _unreached(past.entries) for each in _called_back(that_day, rng, lost)]
+    return _handfuls(past)
+
+
+def tell_week_ago(past: Past) -> int:
+    """Writes one handful and shows it in the same moment: nobody sees figures that lag a week behind."""
+    with transaction.atomic():
+        write_past(past.contacts, past.callers, past.patients, past.entries)
+        catch_up()
+        catch_up()  # who called again has been reached: that was written meanwhile
+    return len(past.contacts)
+
+
+def _unreached(entries: list[Entry]) -> list[Entry]:
+    """The ends of the calls that were given up and nobody has made good."""
+    reached = {each.subject for each in entries if each.kind == "CallerReached"}
+    ends = (each for each in entries if each.kind == "EndContact" and each.data["cause"] in GAVE_UP)
+    return [each for each in ends if UUID(str(each.subject)) not in reached]
+
+
+def _called_back(cast: Cast, rng: random.Random, lost: Entry) -> tuple[Entry, Entry]:
+    at = lost.at + timedelta(minutes=rng.uniform(10, 90))
+    by, attempt = str(rng.choice(cast.members).user), str(uuid7())
+    tried = {"reached": True, "by": by, "attempt": attempt, "also": []}
+    reached = {"by": by, "attempt": attempt}
+    return (
+        Entry(lost.subject, Stream.RECORD, "RecoveryTried", at, tried, f"attempt:{attempt}"),
+        Entry(lost.subject, Stream.RECORD, "CallerReached", at, reached, f"reached:{lost.subject}"),
+    )
+
+
+def _handfuls(past: Past) -> list[Past]:
+    """In order of time; a contact is written with the row that begins it."""
+    told = (replace(each, key=None) for each in past.entries if each.stream in TOLD)  # between two of them others write
+    entries = sorted(told, key=lambda each: each.at)
+    contacts = {str(each.pk): each for each in past.contacts}
+    callers = {str(each.contact_id): each for each in past.callers}
+    patients = {str(each.contact_id): each for each in past.patients}
+    handfuls = []
+    for some in (entries[n : n + HANDFUL] for n in range(0, len(entries), HANDFUL)):
+        begun_now = [str(each.subject) for each in some if each.kind == "ContactStarted"]
+        handfuls.append(
+            Past(
+                [contacts[each] for each in begun_now],
+                [callers[each] for each in begun_now],
+                [patients[each] for each in begun_now if each in patients],
+                some,
+            )
+        )
+    return handfuls
+
+
+def _midnight(cast: Cast, now: float, days_before: int = 0) -> float:
+    day = datetime.fromtimestamp(now, cast.zone).date() - timedelta(days=days_before)
+    return datetime.combine(day, time(), cast.zone).timestamp()
 
 
 def _last_contact(cast: Cast) -> float:

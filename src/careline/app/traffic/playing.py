@@ -25,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 LOOK_S = 2.0
 GOODBYE_S = 2.2
+BREATHES_S = 0.3  # between two handfuls of a week ago: whoever calls now comes first
 
 
 async def run(live: str, *, with_past: bool = True) -> int:
@@ -57,6 +58,8 @@ async def play(live: str, with_past: bool) -> None:
     networks = [Network(stage, each) for each in casts]
     log.info("traffic", networks=len(networks), colleagues=sum(len(each.members) for each in casts))
     tasks = [asyncio.create_task(network.live()) for network in networks]
+    if with_past:
+        tasks.append(asyncio.create_task(tell_week_ago(stage, casts)))
     try:
         while True:
             await asyncio.sleep(LOOK_S)
@@ -80,6 +83,22 @@ async def end_left_over(stage: Stage) -> None:
         with contextlib.suppress(Refused):
             await line.post("/live/call/actions", action="hang_up")
         await line.close()
+
+
+async def tell_week_ago(stage: Stage, casts: list[Cast]) -> None:
+    """What the boards compare today with; told while today is already being lived."""
+    began, cpu, told = time.monotonic(), time.process_time(), 0
+    try:
+        for each in casts:
+            for handful in await stage.orm(past.week_ago, each, stage.rng, time.time()):
+                told += await stage.orm(past.tell_week_ago, handful)
+                await asyncio.sleep(BREATHES_S)
+    except (DatabaseError, InterfaceError) as error:  # the next start tells it
+        log.warning("no_week_ago", error=type(error).__name__)
+        return
+    log.info(
+        "week_ago", contacts=told, took_s=round(time.monotonic() - began, 1), cpu_s=round(time.process_time() - cpu, 1)
+    )
 
 
 async def tell_past(stage: Stage, casts: list[Cast]) -> None:

@@ -9,7 +9,7 @@ const KEPT = "careline-hall"; // [{ key, kind, topic, outcome, site, at, what }]
 const AGAIN_MS = 15_000;
 const LOOK_MS = 2000;
 
-const page = { topic: null, what: "", undo: null, alert: null, alertKey: "", raisedAt: 0, count: 0, sending: false, inFlight: "" };
+const page = { topic: null, what: "", undo: null, undoing: null, alert: null, alertKey: "", raisedAt: 0, count: 0, sending: false, inFlight: "" };
 
 // --- what is seen ---------------------------------------------------------------------------------------------
 
@@ -25,6 +25,11 @@ function toast(what, more, undo) {
   byId("undo").hidden = !undo;
   byId("toast").hidden = false;
   page.undo = undo;
+}
+
+function untoast() {
+  byId("toast").hidden = true;
+  page.undo = null;
 }
 
 function trouble(text) {
@@ -93,11 +98,14 @@ async function flush() {
         const { what, ...values } = first;
         page.inFlight = first.key;
         const { contact } = await send(words.log, values);
-        if (page.undo?.key === first.key) page.undo.contact = contact;
+        for (const each of [page.undo, page.undoing]) if (each?.key === first.key) each.contact = contact;
       } catch (failure) {
         if (!(failure instanceof Refusal)) throw failure;
         trouble(words.refused.replace("%(why)s", failure.message));
         refused = true;
+        counted(-1);
+        if (page.undoing?.key === first.key) page.undoing.refused = true;
+        if (page.undo?.key === first.key) untoast(); // there is nothing to take back
       } finally {
         page.inFlight = "";
       }
@@ -131,9 +139,21 @@ async function log(outcome, label) {
 }
 
 async function undo() {
-  const { key } = page.undo;
+  const wanted = page.undo;
+  if (!wanted || page.undoing) return; // pressed twice
+  page.undoing = wanted;
+  try {
+    await takeBack(wanted);
+  } finally {
+    page.undoing = null;
+  }
+}
+
+async function takeBack(wanted) {
+  const { key } = wanted;
   while (page.inFlight === key) await new Promise((soon) => setTimeout(soon, 50)); // it may be logged this very moment
-  const { contact } = page.undo;
+  if (wanted.refused) return;
+  const { contact } = wanted;
   if (read().some((each) => each.key === key)) write(read().filter((each) => each.key !== key));
   else {
     try {
@@ -144,7 +164,7 @@ async function undo() {
     }
   }
   counted(-1);
-  toast(words.undone, "", null);
+  if (page.undo === wanted) toast(words.undone, "", null); // unless somebody else has been helped meanwhile
 }
 
 // --- someone is unwell ----------------------------------------------------------------------------------------

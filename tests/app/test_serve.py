@@ -148,7 +148,7 @@ user = User.objects.create_superuser("iryna", password="a-long-winter-evening")
 Authenticator.objects.create(user=user, type="totp", data={"secret": encrypt("JBSWY3DP")})
 session = importlib.import_module(settings.SESSION_ENGINE).SessionStore()
 session[SESSION_KEY], session[HASH_SESSION_KEY] = str(user.pk), user.get_session_auth_hash()
-session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+session[BACKEND_SESSION_KEY] = "careline.base.accounts.backends.AccountBackend"
 session.save()
 print("session", session.session_key)
 """

@@ -32,7 +32,7 @@ def database(url: str) -> dict[str, object]:
         "PORT": str(parts.pop("port", "")),
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": parts,
+        "OPTIONS": {"prepare_threshold": 3, **parts},  # base/prepared.py; every other query travels as it is
     }
 
 
@@ -128,8 +128,7 @@ WSGI_APPLICATION = "careline.app.wsgi.application"
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
     "rules.permissions.ObjectPermissionBackend",
-    "django.contrib.auth.backends.ModelBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
+    "careline.base.accounts.backends.AccountBackend",
 ]
 _VALIDATORS = "django.contrib.auth.password_validation"
 AUTH_PASSWORD_VALIDATORS = [
@@ -228,6 +227,7 @@ STORAGES = {
     },
 }
 
+SESSION_ENGINE = "careline.base.accounts.session_store"
 SESSION_COOKIE_AGE = 12 * 3600  # a shift
 SESSION_IDLE_S = 60 * int(
     os.environ.get("CARELINE_IDLE_MINUTES", "15")

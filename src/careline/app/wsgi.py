@@ -10,7 +10,9 @@ application = get_wsgi_application()
 
 
 def _warm() -> None:
-    """ibis takes seconds to load: better now, beside the first requests, than inside the first look at a board."""
+    """What takes seconds to load: better now, beside the first requests, than inside the first look at a page."""
+    import holidays.countries  # noqa: F401
+
     import careline.oversight.insight.metrics  # noqa: F401
 
 

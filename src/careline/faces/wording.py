@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 import phonenumbers
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import pgettext
+from django.utils.translation import get_language, pgettext
 
 
 def span(seconds: float | timedelta | None) -> str:
@@ -34,20 +35,27 @@ def day(moment: datetime | date | None) -> str:
     """A day of this year, short."""
     if moment is None:
         return ""
-    local = timezone.localtime(moment) if isinstance(moment, datetime) else moment
-    return date_format(local, pgettext("short day (Django date format)", "j M"))
+    local = timezone.localtime(moment).date() if isinstance(moment, datetime) else moment
+    return _day(local, get_language())
+
+
+@lru_cache(maxsize=1024)
+def _day(day: date, language: str | None) -> str:
+    return date_format(day, pgettext("short day (Django date format)", "j M"))
 
 
 def moment(at: datetime | None) -> str:
     """Today: the time. Another day: the day, and the time."""
     if at is None:
         return ""
-    local = timezone.localtime(at)
-    if local.date() == timezone.localdate():
-        return local.strftime("%H:%M")
-    return f"{day(at)} {local:%H:%M}"
+    zone = timezone.get_current_timezone()
+    local = at.astimezone(zone)
+    if local.date() == datetime.now(zone).date():
+        return f"{local:%H:%M}"
+    return f"{_day(local.date(), get_language())} {local:%H:%M}"
 
 
+@lru_cache(maxsize=4096)
 def phone(e164: str) -> str:
     """+380000000000 in groups, as one reads it aloud; what is no number stays as it was written."""
     try:

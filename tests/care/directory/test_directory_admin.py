@@ -27,7 +27,7 @@ def desk(district, client):
     def browser(username: str):
         user = User.objects.get(username=username)
         User.objects.filter(pk=user.pk).update(language="en")
-        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        client.force_login(user, backend="careline.base.accounts.backends.AccountBackend")
         return client
 
     return browser
@@ -225,7 +225,7 @@ def test_checked_file_cannot_be_swapped_or_used_by_another(browser, desk, distri
     checked = held(check(browser, district, file("name,latitude,longitude", "Новосілки,49.1,33.2")))
     browser.post(reverse(IMPORT), {"held": checked[:-3] + "abc"})
     superuser = User.objects.create(username="root", is_superuser=True)
-    browser.force_login(superuser, backend="django.contrib.auth.backends.ModelBackend")
+    browser.force_login(superuser, backend="careline.base.accounts.backends.AccountBackend")
     browser.post(reverse(IMPORT), {"held": checked})
     assert not Settlement.objects.filter(name="Новосілки").exists()
 

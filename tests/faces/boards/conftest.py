@@ -147,7 +147,7 @@ def signed_in(client, clinic, settings):
     settings.SECOND_FACTOR = "off"
 
     def go(role: Role = Role.SUPERVISOR, name: str = "Sedova"):
-        client.force_login(clinic.staff(name, role), backend="django.contrib.auth.backends.ModelBackend")
+        client.force_login(clinic.staff(name, role), backend="careline.base.accounts.backends.AccountBackend")
         return client
 
     return go

@@ -173,7 +173,7 @@ def sign_in(member: Member) -> dict[str, str]:
     user = User.objects.get(pk=member.user)
     session = import_module(settings.SESSION_ENGINE).SessionStore()
     session[SESSION_KEY] = str(user.pk)
-    session[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+    session[BACKEND_SESSION_KEY] = "careline.base.accounts.backends.AccountBackend"
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session[SESSION_POSTING] = str(member.reader.posting_id)
     session.set_expiry(SIGNED_IN_FOR)

@@ -19,6 +19,7 @@ from careline.base.accounts.models import Posting, Role, User
 from careline.base.accounts.rules import local_day, posting_holds, role_may
 from careline.base.errors import NotAllowed
 from careline.base.organisations.models import Organisation
+from careline.base.prepared import Prepared
 
 SESSION_POSTING = "posting"
 
@@ -91,9 +92,17 @@ def postings_now(user: User) -> list[Posting]:
 def postings_now_of(users: Iterable[UUID]) -> list[Posting]:
     """The same of many people, in one query: by person, each broadest first."""
     now = timezone.now()
-    rows = Posting.objects.filter(user__in=list(users), organisation__active=True)
-    rows = rows.select_related("organisation", "site", "user")
-    return [p for p in rows.order_by("user", "organisation__path", "site__name", "role", "pk") if _holds(p, now)]
+    return [posting for posting in _postings(users=list(users)) if _holds(posting, now)]
+
+
+_postings = Prepared(
+    lambda users: (
+        Posting.objects.filter(user__among=users, organisation__active=True)
+        .select_related("organisation", "site", "user")
+        .order_by("user", "organisation__path", "site__name", "role", "pk")
+    ),
+    users=list,
+)
 
 
 def reader_of(request: HttpRequest) -> Reader:
@@ -147,7 +156,7 @@ def covered(
 
 def inherited(reader: Reader, queryset: QuerySet[M], organisation: str = "organisation") -> QuerySet[M]:
     """The rows set above and at the reader's organisation: topics, hours, notices that hold for everyone below."""
-    ids = Organisation.objects.filter(path__in=_lineage(reader.path)).values("pk")
+    ids = Organisation.objects.filter(path__in=lineage(reader.path)).values("pk")
     return queryset.filter(**{f"{organisation}__in" if organisation else "pk__in": ids})
 
 
@@ -164,8 +173,8 @@ def _within(reader: Reader, organisation: str) -> Q:
     return Q(**{f"{organisation}__in": ids})
 
 
-def _lineage(path: str) -> list[str]:
-    """ "a/b/c/" -> ["a/", "a/b/", "a/b/c/"]."""
+def lineage(path: str) -> list[str]:
+    """The paths of an organisation and of all above it: "a/b/c/" -> ["a/", "a/b/", "a/b/c/"]."""
     parts = path.rstrip("/").split("/")
     return ["/".join(parts[: n + 1]) + "/" for n in range(len(parts))]
 

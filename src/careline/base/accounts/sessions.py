@@ -19,7 +19,9 @@ from django.utils import timezone
 from careline.base.accounts.models import User, WorkSession
 from careline.base.accounts.rights import SESSION_POSTING, NotSignedIn, Reader, reader_in_session
 from careline.base.accounts.rules import idle
+from careline.base.prepared import Prepared
 
+_seen = Prepared(lambda key: WorkSession.objects.filter(session_key=key).values_list("seen_at", flat=True), key=str)
 RENEW_EVERY = timedelta(seconds=30)  # one write, not one a click
 CLOCKS_DIFFER = timedelta(seconds=5)  # of two processes of one installation
 BACKGROUND_HEADER = "X-Careline-Background"
@@ -82,7 +84,7 @@ def clear_ended_sessions() -> int:
 def seen(session_key: str, now: datetime) -> datetime | None:
     """When its person last did something. A moment still to come was written before the clock was set back: it counts
     as now, once, or the session would stay open untouched until the clock is there again."""
-    seen_at = WorkSession.objects.filter(session_key=session_key).values_list("seen_at", flat=True).first()
+    seen_at = _seen.first(key=session_key)
     if seen_at is not None and seen_at > now + CLOCKS_DIFFER:
         WorkSession.objects.filter(session_key=session_key, seen_at__gt=now).update(seen_at=now)
         return now

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
+
 from careline.base.accounts.rights import Reader
-from careline.base.audit.models import AuditRow
+from careline.base.ids import uuid7
+from careline.base.prepared import execute
+
+INSERT = """
+INSERT INTO audit_auditrow
+    (id, at, user_id, posting_id, organisation_id, action, subject, subject_ids, reason, detail)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s::uuid[], %s, %s::jsonb)
+"""
 
 
 def record(
@@ -23,13 +33,9 @@ def record(
     A search is one row that lists every id it showed. `detail` holds codes and counts, never names or numbers.
     `reader=None` is the system itself.
     """
-    AuditRow.objects.create(
-        user_id=reader.user_id if reader else None,
-        posting_id=reader.posting_id if reader else None,
-        organisation_id=reader.organisation_id if reader else None,
-        action=action,
-        subject=subject,
-        subject_ids=[UUID(str(i)) for i in ids],
-        reason=reason[:200],
-        detail=detail,
+    who = (reader.user_id, reader.posting_id, reader.organisation_id) if reader else (None, None, None)
+    subjects = [UUID(str(id)) for id in ids]
+    execute(
+        INSERT,
+        [uuid7(), timezone.now(), *who, action, subject, subjects, reason[:200], json.dumps(detail, default=str)],
     )

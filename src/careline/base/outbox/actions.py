@@ -5,21 +5,30 @@ The poke only saves time. The reader also polls, so a lost poke loses nothing.
 
 from __future__ import annotations
 
+import http.client
+import json
 import logging
 import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from careline.base.outbox.models import OutboxRow
+from careline.base.prepared import execute
 
 POKE_TIMEOUT_S = 0.2
 KEEP_DONE = timedelta(days=2)
+
+INSERT = """
+INSERT INTO outbox_outboxrow ("to", kind, key, data, written_at) VALUES (%s, %s, %s, %s::jsonb, %s)
+ON CONFLICT DO NOTHING
+"""
 
 log = logging.getLogger(__name__)
 # One thread: pokes are alike, and a live process that is down must not pile up threads in the web process.
@@ -29,8 +38,7 @@ _poke_queued = threading.Event()  # one poke tells of every fact committed befor
 
 def tell(to: str, kind: str, key: str, **data: Any) -> None:
     """Write a fact for `to` ("switchboard"). The same `key` twice is one fact. `data` is JSON: ids and codes only."""
-    row = OutboxRow(to=to, kind=kind, key=key, data=data)
-    OutboxRow.objects.bulk_create([row], ignore_conflicts=True)
+    execute(INSERT, [to, kind, key, json.dumps(data), timezone.now()])
     transaction.on_commit(_poke_soon)
 
 
@@ -57,10 +65,14 @@ def _poke_soon() -> None:
 
 
 def _poke(live_url: str) -> None:
-    import httpx  # heavy, and only needed here, in a thread that nobody waits for
-
+    """Plainly, over one connection of its own: a client that could do more costs more than all it tells of."""
     _poke_queued.clear()
+    live = urlsplit(live_url)
+    asked = http.client.HTTPConnection(live.hostname or "127.0.0.1", live.port, timeout=POKE_TIMEOUT_S)
     try:
-        httpx.post(f"{live_url}/live/poke", timeout=POKE_TIMEOUT_S, trust_env=False)
-    except httpx.HTTPError as error:
+        asked.request("POST", "/live/poke")
+        asked.getresponse().read()
+    except (OSError, http.client.HTTPException) as error:
         log.debug("poke not delivered: %s", error)
+    finally:
+        asked.close()

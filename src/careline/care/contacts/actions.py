@@ -21,6 +21,7 @@ from careline.base.errors import NotAllowed, NotFound
 from careline.base.ids import uuid7
 from careline.base.organisations.models import Organisation, Site
 from careline.base.outbox.actions import tell
+from careline.base.prepared import Prepared
 from careline.care.contacts import ledger
 from careline.care.contacts.errors import (
     KeyReused,
@@ -42,7 +43,7 @@ from careline.care.contacts.models import (
     Stream,
     UnwellAlert,
 )
-from careline.care.contacts.queries import gave_up_before, may_see
+from careline.care.contacts.queries import gave_up_before, known_uuid, locked_contact, seen_contact
 from careline.care.contacts.rules import HALL_OUTCOMES, UNDO_WITHIN, Outcome, e164, logged_at
 from careline.care.directory.models import PhoneLine, Topic
 from careline.care.patients.models import Patient
@@ -158,7 +159,7 @@ def record_outcome(
     Raises NotFound, NotAllowed, OutcomeUnknown, TopicUnknown, KeyReused.
     """
     reader.require("contacts.record")
-    contact = _locked(reader, contact_id)
+    contact = locked_contact(reader, contact_id)
     if _done_before(_key("record", key), contact):
         return contact
     if outcome not in Outcome.values:
@@ -166,7 +167,7 @@ def record_outcome(
     topic = _topic(contact.organisation, topic_id)
     patients = None if patient_ids is None else _patients(reader, patient_ids)
     now = timezone.now()
-    corrected = _written(contact, "OutcomeRecorded")
+    corrected = ledger.written(contact.pk, "OutcomeRecorded")
     if patients is not None:
         _link(reader, contact, patients, now)
     _write(
@@ -195,7 +196,7 @@ def record_outcome(
 def set_topic(reader: Reader, contact_id: UUID | str, *, key: str, topic_id: UUID | str) -> Contact:
     """What the contact is about, while it is still going on."""
     reader.require("contacts.record")
-    contact = _locked(reader, contact_id)
+    contact = locked_contact(reader, contact_id)
     if not _done_before(_key("topic", key), contact):
         data = {"topic": _id(_topic(contact.organisation, topic_id)), "by": str(reader.user_id)}
         _write(contact, "TopicSet", timezone.now(), data, _key("topic", key))
@@ -206,7 +207,7 @@ def set_topic(reader: Reader, contact_id: UUID | str, *, key: str, topic_id: UUI
 def flag_emergency(reader: Reader, contact_id: UUID | str, *, key: str, on: bool) -> Contact:
     """Danger to life: the supervisor sees it at once. `on=False`: pressed by mistake; both stay written."""
     reader.require("contacts.record")
-    contact = _locked(reader, contact_id)
+    contact = locked_contact(reader, contact_id)
     if not _done_before(_key("emergency", key), contact):
         kind = "EmergencyFlagged" if on else "EmergencyUnflagged"
         _write(contact, kind, timezone.now(), {"by": str(reader.user_id)}, _key("emergency", key))
@@ -219,15 +220,8 @@ def flag_emergency(reader: Reader, contact_id: UUID | str, *, key: str, on: bool
 def link_patients(reader: Reader, contact_id: UUID | str, patient_ids: Iterable[UUID | str]) -> Contact:
     """These are the contact's patients, and no others. The caller is often not one of them."""
     reader.require("contacts.record")
-    contact = _locked(reader, contact_id)
+    contact = locked_contact(reader, contact_id)
     _link(reader, contact, _patients(reader, patient_ids), timezone.now())
-    return contact
-
-
-def _locked(reader: Reader, contact_id: UUID | str) -> Contact:
-    contact = Contact.objects.select_for_update().filter(pk=contact_id).first()
-    if contact is None or not may_see(reader, contact):
-        raise NotFound
     return contact
 
 
@@ -244,18 +238,17 @@ def _done_before(key: str, contact: Contact) -> bool:
     return before is not None
 
 
-def _written(contact: Contact, kind: str) -> bool:
-    return LedgerRow.objects.filter(subject=contact.pk, stream=Stream.RECORD, kind=kind).exists()
-
-
 def _topic(organisation: Organisation, topic_id: UUID | str | None) -> Topic | None:
     """A topic of the organisation or of one above it. Raises TopicUnknown."""
     if topic_id is None:
         return None
-    topic = Topic.objects.select_related("organisation").filter(pk=topic_id).first()
+    topic = _topic_of.first(id=known_uuid(topic_id))
     if topic is None or not organisation.path.startswith(topic.organisation.path):
         raise TopicUnknown
     return topic
+
+
+_topic_of = Prepared(lambda id: Topic.objects.filter(pk=id).select_related("organisation"), id=UUID)
 
 
 def _id(row: Topic | None) -> str | None:
@@ -292,7 +285,7 @@ def _link(reader: Reader, contact: Contact, patients: list[Patient], now: dateti
 
 
 def _describe_caller(reader: Reader, contact: Contact, caller: Mapping[str, Any], note: str | None) -> None:
-    details, _made = CallerDetails.objects.get_or_create(contact=contact)
+    details = getattr(contact, "caller", None) or CallerDetails(contact=contact)
     if details.caller_erased_at:
         caller = {}
     if details.words_erased_at:
@@ -321,7 +314,7 @@ def mark_reached(contact: Contact) -> int:
 
     Runs in the caller's transaction, or in one of its own; doing it again changes nothing.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         now, done = timezone.now(), 0
         for earlier in gave_up_before(contact):
             if ledger.known(f"reached:{earlier.pk}") is None:
@@ -334,7 +327,7 @@ def mark_reached(contact: Contact) -> int:
 def record_attempt(reader: Reader, contact_id: UUID | str, *, key: str, reached: bool) -> Contact:
     """A caller who gave up was called back, from whatever telephone. Unreached, they stay on the list."""
     reader.require("contacts.record")
-    contact = _locked(reader, contact_id)
+    contact = locked_contact(reader, contact_id)
     if _done_before(_key("attempt", key), contact):
         return contact
     now, by = timezone.now(), str(reader.user_id)
@@ -484,10 +477,10 @@ def _site(reader: Reader, site_id: UUID | str | None) -> Site | None:
 
 
 def _own(reader: Reader, contact_id: UUID) -> Contact:
-    contact = Contact.objects.get(pk=contact_id)
-    if not may_see(reader, contact):
-        raise KeyReused
-    return contact
+    try:
+        return seen_contact(reader, contact_id)
+    except NotFound as error:
+        raise KeyReused from error
 
 
 def _tick(kind: str, key: str, contact: Contact) -> None:

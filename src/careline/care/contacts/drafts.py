@@ -8,9 +8,8 @@ from uuid import UUID
 from django.db import transaction
 
 from careline.base.accounts.rights import Reader
-from careline.base.errors import NotFound
 from careline.care.contacts.models import CallerDetails, Contact, ContactDraft
-from careline.care.contacts.queries import may_see
+from careline.care.contacts.queries import locked_contact
 from careline.care.contacts.rules import Outcome
 
 FIELDS = ("caller_name", "relation", "topic", "outcome", "note")
@@ -18,10 +17,10 @@ FIELDS = ("caller_name", "relation", "topic", "outcome", "note")
 
 def draft_of(contact: Contact) -> ContactDraft:
     """The contact's draft; before the first word an unsaved one that holds what is known of the caller."""
-    draft = ContactDraft.objects.filter(contact=contact).first()
+    draft: ContactDraft | None = getattr(contact, "draft", None)
     if draft is not None:
         return draft
-    caller = CallerDetails.objects.filter(contact=contact).first()
+    caller: CallerDetails | None = getattr(contact, "caller", None)
     if caller is None:
         return ContactDraft(contact=contact)
     return ContactDraft(contact=contact, caller_name=caller.name, relation=caller.relation, note=caller.note)
@@ -34,9 +33,11 @@ def save_draft(reader: Reader, contact_id: UUID | str, fields: Mapping[str, str]
     Raises NotAllowed, NotFound.
     """
     reader.require("contacts.record")
-    contact = Contact.objects.select_for_update().filter(pk=contact_id).first()
-    if contact is None or not may_see(reader, contact):
-        raise NotFound
+    return keep_draft(reader, locked_contact(reader, contact_id), fields)
+
+
+def keep_draft(reader: Reader, contact: Contact, fields: Mapping[str, str]) -> ContactDraft:
+    """`save_draft` for a contact that this transaction has locked already."""
     draft = draft_of(contact)
     draft.by = reader.user_id
     erased = _erased(contact)
@@ -49,7 +50,7 @@ def save_draft(reader: Reader, contact_id: UUID | str, fields: Mapping[str, str]
 
 def _erased(contact: Contact) -> set[str]:
     """What a page that was still open when a patient was erased must not bring back."""
-    details = CallerDetails.objects.filter(contact=contact).first()
+    details: CallerDetails | None = getattr(contact, "caller", None)
     caller = {"caller_name", "relation"} if details and details.caller_erased_at else set()
     return caller | ({"note"} if details and details.words_erased_at else set())
 

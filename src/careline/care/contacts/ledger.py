@@ -19,6 +19,7 @@ from uuid import UUID
 import orjson
 from django.db import connection, transaction
 
+from careline.base import prepared
 from careline.care.contacts.models import Stream
 
 CLOCK = UUID(int=0)  # the subject of the stream `clock`: time itself, when its passing changed something
@@ -103,18 +104,19 @@ def append(*entries: Entry) -> list[int]:
     Raises IntegrityError when a key was written before.
     """
     assert transaction.get_connection().in_atomic_block, "the ledger is written with what it tells of"
-    with connection.cursor() as cursor:
-        cursor.execute(APPEND, parameters(entries))
-        found = cursor.fetchone()
-    return found[0] or []
+    return prepared.rows(APPEND, parameters(entries))[0][0] or []
 
 
 def known(key: str) -> UUID | None:
     """The subject of the row written with this key, if there is one."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT subject FROM contacts_ledgerrow WHERE key = %s", [key])
-        found = cursor.fetchone()
-    return found[0] if found else None
+    found = prepared.rows("SELECT subject FROM contacts_ledgerrow WHERE key = %s", [key])
+    return found[0][0] if found else None
+
+
+def written(subject: UUID, kind: str) -> bool:
+    """Whether a row of this kind stands in the subject's record stream."""
+    sql = "SELECT 1 FROM contacts_ledgerrow WHERE subject = %s AND stream = %s AND kind = %s LIMIT 1"
+    return bool(prepared.rows(sql, [subject, str(Stream.RECORD), kind]))
 
 
 def horizon() -> int:
@@ -148,9 +150,7 @@ _SELECT = "SELECT position, subject, stream, seq, kind, at, data::text FROM cont
 
 
 def _rows(sql: str, params: Any) -> list[Row]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        return [Row(p, s, st, q, k, a, orjson.loads(d)) for p, s, st, q, k, a, d in cursor.fetchall()]
+    return [Row(p, s, st, q, k, a, orjson.loads(d)) for p, s, st, q, k, a, d in prepared.rows(sql, params)]
 
 
 def page(after: int, end: int, limit: int) -> list[Row]:

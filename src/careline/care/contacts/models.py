@@ -7,7 +7,9 @@ and rebuilt from the ledger, they come out the same. `LiveState` holds the route
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
+from django.db.models.functions import Upper
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -102,6 +104,12 @@ class CallerDetails(models.Model):
     # Erased (erasing.py): from then on nothing is written here again, not even from a page that was still open.
     caller_erased_at = models.DateTimeField(null=True)
     words_erased_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [  # the list of contacts looks for any part of a name or number
+            GinIndex(OpClass(Upper("name"), name="gin_trgm_ops"), name="caller_name_parts"),
+            GinIndex(OpClass("number", name="gin_trgm_ops"), name="caller_number_parts"),
+        ]
 
 
 class ContactPatient(models.Model):

@@ -8,12 +8,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db.models import Avg, Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models.fields.json import KT
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
@@ -22,6 +23,7 @@ from careline.base.accounts.rights import Reader, covered
 from careline.base.audit.actions import record as audit
 from careline.base.errors import NotFound
 from careline.base.organisations.models import Organisation, Site
+from careline.base.prepared import Prepared, rows
 from careline.care.contacts import ledger
 from careline.care.contacts.models import (
     CallerDetails,
@@ -80,16 +82,6 @@ def seen(reader: Reader) -> QuerySet[ContactSummary]:
 
 def _organisations(reader: Reader) -> list[UUID]:
     return list(Organisation.objects.filter(path__startswith=reader.path).values_list("pk", flat=True))
-
-
-def may_see(reader: Reader, contact: Contact) -> bool:
-    """Covered by the posting, or in the reader's own hands now or before (an overflow from another site)."""
-    if covered(reader, Contact.objects.filter(pk=contact.pk), shared=True).exists():
-        return True
-    if ContactSummary.objects.filter(pk=contact.pk, agent_id=reader.user_id).exists():
-        return True
-    live = LiveState.objects.filter(subject=contact.pk, kind="contact", state__agent=str(reader.user_id))
-    return live.exists()
 
 
 # --- the list ---------------------------------------------------------------------------------------------
@@ -165,7 +157,7 @@ def contacts_list(
         rows = rows.filter(
             Q(started_at__lt=started_at) | Q(started_at=started_at, contact_id__lt=contact), started_at__lte=started_at
         )
-    found = list(rows.select_related("contact__caller", *SHOWN)[: limit + 1])
+    found = list(rows[: limit + 1])
     page = listed(found[:limit])
     if look and page:
         audit(reader, "contact.listed", "contact", [row.id for row in page], **(filters or Filters()).codes())
@@ -198,18 +190,44 @@ def filtered(reader: Reader, filters: Filters) -> QuerySet[ContactSummary]:
 
 
 def listed(summaries: list[ContactSummary]) -> list[Listed]:
-    """With line, caller and patients, in two queries whatever their number."""
-    lines = PhoneLine.objects.in_bulk({s.line_id for s in summaries if s.line_id})
+    """With line, caller and patients, and `SHOWN` of each summary: a query for each kind, each row fetched once."""
+    contacts = [s.contact_id for s in summaries]
+    callers = {caller.contact_id: caller for caller in _callers_of(contacts=contacts)}
     patients: dict[UUID, list[Patient]] = defaultdict(list)
-    links = ContactPatient.objects.filter(contact_id__in=[s.contact_id for s in summaries])
-    for link in links.select_related("patient").order_by("pk"):
+    for link in _patients_of(contacts=contacts):
         patients[link.contact_id].append(link.patient)
+    lines = _by_id(_lines, (s.line_id for s in summaries))
+    _attach(summaries)
     return [
-        Listed(
-            s, getattr(s.contact, "caller", None), patients[s.contact_id], lines.get(s.line_id) if s.line_id else None
-        )
+        Listed(s, callers.get(s.contact_id), patients[s.contact_id], lines.get(s.line_id) if s.line_id else None)
         for s in summaries
     ]
+
+
+def _attach(summaries: list[ContactSummary]) -> None:
+    """What many rows share (topics, queues, operators) is read once, not joined to each."""
+    topics = _by_id(_topics, (id for s in summaries for id in (s.topic_id, s.asked_topic_id)))
+    queues = _by_id(_queues, (s.queue_id for s in summaries))
+    agents = _by_id(_agents, (s.agent_id for s in summaries))
+    for s in summaries:
+        s.topic, s.asked_topic = topics.get(s.topic_id), topics.get(s.asked_topic_id)
+        s.queue, s.agent = queues.get(s.queue_id), agents.get(s.agent_id)
+
+
+def _by_id(rows: Prepared[Any], ids: Iterable[UUID | None]) -> dict[UUID | None, Any]:
+    wanted = list({id for id in ids if id})
+    return {row.pk: row for row in rows(ids=wanted)} if wanted else {}
+
+
+_lines = Prepared(lambda ids: PhoneLine.objects.filter(pk__among=ids), ids=list)
+_topics = Prepared(lambda ids: Topic.objects.filter(pk__among=ids), ids=list)
+_queues = Prepared(lambda ids: Queue.objects.filter(pk__among=ids), ids=list)
+_agents = Prepared(lambda ids: User.objects.filter(pk__among=ids), ids=list)
+_callers_of = Prepared(lambda contacts: CallerDetails.objects.filter(contact__among=contacts), contacts=list)
+_patients_of = Prepared(
+    lambda contacts: ContactPatient.objects.filter(contact__among=contacts).select_related("patient").order_by("pk"),
+    contacts=list,
+)
 
 
 def _topics_below(topic: UUID) -> QuerySet[Topic, Any]:
@@ -240,7 +258,10 @@ def _place(cursor: str) -> tuple[datetime, UUID] | None:
 
 
 def outcome_label(code: str) -> str:
-    return str(Outcome(code).label) if code in Outcome.values else code
+    return str(_OUTCOMES.get(code, code))
+
+
+_OUTCOMES = dict(Outcome.choices)
 
 
 # --- the export -------------------------------------------------------------------------------------------
@@ -370,21 +391,19 @@ class Card:
 def contact_card(reader: Reader, contact_id: UUID | str, *, look: bool = True) -> Card:
     """Raises NotFound, also for what the posting does not cover. `look=False` when it is only drawn again."""
     reader.require("contacts.view")
-    contact = _seen_contact(reader, contact_id)
-    summary = ContactSummary.objects.select_related(*SHOWN).filter(pk=contact.pk).first()
-    links = ContactPatient.objects.filter(contact=contact).select_related("patient").order_by("pk")
-    patients = [link.patient for link in links]
+    contact = seen_contact(reader, contact_id)
+    patients = [link.patient for link in _patients_of(contacts=[contact.pk])]
     if look:
         audit(reader, "contact.opened", "contact", [contact.pk, *(p.pk for p in patients)])
     story = [Happened(row.kind, row.at, row.data) for row in ledger.story(contact.pk)]
-    asked = summary.asked_topic if summary else _asked_topic(story)
+    summary = getattr(contact, "summary", None)
     return Card(
         contact=contact,
         summary=summary,
         caller=getattr(contact, "caller", None),
         patients=patients,
-        texts=list(contact.texts.order_by("at", "pk")),
-        asked_topic=asked,
+        texts=_texts(contact=contact.pk),
+        asked_topic=asked_topic(contact, story),
         topic=summary.topic if summary else None,
         queue=summary.queue if summary else getattr(contact.line, "queue", None),
         agent=summary.agent if summary else None,
@@ -393,19 +412,79 @@ def contact_card(reader: Reader, contact_id: UUID | str, *, look: bool = True) -
     )
 
 
-def _seen_contact(reader: Reader, contact_id: UUID | str) -> Contact:
-    rows = Contact.objects.select_related("organisation", "site", "line", "line__queue", "caller", "unwell")
-    rows = rows.filter(pk=contact_id)
-    contact = covered(reader, rows, shared=True).first()
-    if contact is None:  # rarely: from elsewhere, but in the reader's own hands
-        contact = rows.first()
-        if contact is None or not may_see(reader, contact):
-            raise NotFound
+def seen_contact(reader: Reader, contact_id: UUID | str) -> Contact:
+    """With all that stands one to one beside it, in one query. Raises NotFound, also where nothing may be seen."""
+    id = known_uuid(contact_id)
+    if reader.site_id is None:
+        contact = _covered.first(id=id, path=reader.path)
+    else:
+        contact = _covered_at.first(id=id, path=reader.path, site=reader.site_id)
+    if contact is None and _in_hands.first(id=id, user=reader.user_id, agent=str(reader.user_id)):
+        contact = _any.first(id=id)  # rarely: from elsewhere, but in the reader's own hands, now or before
+    if contact is None:
+        raise NotFound
     return contact
 
 
-def _asked_topic(story: list[Happened]) -> Topic | None:
-    asked = next((h.data.get("topic") for h in story if h.kind == "ContactStarted"), None)
+def locked_contact(reader: Reader, contact_id: UUID | str) -> Contact:
+    """The same, locked until the transaction ends, so that its record grows by one writer at a time."""
+    id = known_uuid(contact_id)
+    if _locked.first(id=id) is None:
+        raise NotFound
+    return seen_contact(reader, id)
+
+
+def known_uuid(id: UUID | str) -> UUID:
+    """Raises NotFound: what is no id is nobody's."""
+    try:
+        return UUID(str(id))
+    except ValueError as error:
+        raise NotFound from error
+
+
+BESIDE = ("organisation", "site", "line__queue", "caller", "unwell", "draft", *(f"summary__{name}" for name in SHOWN))
+
+_any = Prepared(lambda id: Contact.objects.filter(pk=id).select_related(*BESIDE), id=UUID)
+_covered = Prepared(
+    lambda id, path: Contact.objects.filter(pk=id, organisation__path__startswith=path).select_related(*BESIDE),
+    id=UUID,
+    path=str,
+)
+_covered_at = Prepared(
+    lambda id, path, site: (
+        Contact.objects.filter(pk=id, organisation__path__startswith=path)
+        .filter(Q(site_id=site) | Q(site_id=None))
+        .select_related(*BESIDE)
+    ),
+    id=UUID,
+    path=str,
+    site=UUID,
+)
+_locked = Prepared(lambda id: Contact.objects.select_for_update().filter(pk=id).values_list("pk", flat=True), id=UUID)
+_in_hands = Prepared(
+    lambda id, user, agent: (
+        Contact.objects.filter(pk=id)
+        .filter(
+            Exists(ContactSummary.objects.filter(pk=id, agent_id=user))
+            | Exists(
+                LiveState.objects.alias(holder=KT("state__agent")).filter(subject=id, kind="contact", holder=agent)
+            )
+        )
+        .values_list("pk", flat=True)
+    ),
+    id=UUID,
+    user=UUID,
+    agent=str,
+)
+_texts = Prepared(lambda contact: ContactText.objects.filter(contact=contact).order_by("at", "pk"), contact=UUID)
+
+
+def asked_topic(contact: Contact, story: list[Happened] | None = None) -> Topic | None:
+    """What the caller chose; from the contact's own story while the projection has not met it yet."""
+    if (summary := getattr(contact, "summary", None)) is not None:
+        return cast(ContactSummary, summary).asked_topic
+    begun = [row for row in (story or ledger.story(contact.pk)) if row.kind == "ContactStarted"]
+    asked = begun[0].data.get("topic") if begun else None
     return Topic.objects.filter(pk=asked).first() if asked else None
 
 
@@ -416,40 +495,49 @@ def history(reader: Reader, card: Card, limit: int = 20) -> list[Listed]:
     """
     reader.require("contacts.view")
     contact = card.contact
-    number = card.caller.number if card.caller else ""
-    if not number and not card.patients:
-        return []
-    rows = _related(contact, number, [patient.pk for patient in card.patients])
-    rows = rows.filter(organisation_id__in=_organisations(reader), started_at__gte=contact.started_at - SECOND_CALL)
-    rows = rows.select_related("contact__caller", *SHOWN)
-    return listed(list(rows.order_by("-started_at", "-contact_id")[:limit]))
+    same = related(contact)
+    since = contact.started_at - SECOND_CALL
+    found = (
+        _earlier[contact.simulated](ids=same, until=contact.started_at, since=since, path=reader.path) if same else []
+    )
+    return listed(found[:limit])
 
 
-def calls_today(reader: Reader, contact_id: UUID | str) -> int:
-    """Which call of the day this is: 2 for "second call today". Counts in the organisation's own day."""
-    contact = Contact.objects.select_related("organisation").filter(pk=contact_id).first()
-    if contact is None:
-        return 1
-    start, _end = _day(contact.organisation.timezone, contact.started_at)
-    rows = _of_the_same(contact).filter(organisation_id__in=_organisations(reader), started_at__gte=start)
-    return rows.exclude(channel=Contact.Channel.WALK_IN).count() + 1
+def related(contact: Contact) -> list[UUID]:
+    """Other contacts of the same number or patients, at most `MOST_RELATED`, the newest of them."""
+    found = rows(RELATED, {"contact": contact.pk, "most": MOST_RELATED})
+    return [id for (id,) in found]
 
 
-def _of_the_same(contact: Contact) -> QuerySet[ContactSummary]:
-    number = CallerDetails.objects.filter(contact=contact).values_list("number", flat=True).first()
-    patients = list(ContactPatient.objects.filter(contact=contact).values_list("patient_id", flat=True))
-    return _related(contact, number or "", patients)
+MOST_RELATED = 500
+RELATED = """
+SELECT other.contact_id FROM contacts_callerdetails mine JOIN contacts_callerdetails other USING (number)
+WHERE mine.contact_id = %(contact)s AND mine.number <> '' AND other.contact_id <> %(contact)s
+UNION
+SELECT other.contact_id FROM contacts_contactpatient mine JOIN contacts_contactpatient other USING (patient_id)
+WHERE mine.contact_id = %(contact)s AND other.contact_id <> %(contact)s
+ORDER BY contact_id DESC LIMIT %(most)s
+"""  # ids are UUIDs of version 7: their order is that of time
 
 
-def _related(contact: Contact, number: str, patients: list[UUID]) -> QuerySet[ContactSummary]:
-    """Earlier contacts of the same number or patients."""
-    same = Q(pk__in=[])
-    if number:
-        same |= Q(contact__in=CallerDetails.objects.filter(number=number).values("contact"))
-    if patients:
-        same |= Q(contact__in=ContactPatient.objects.filter(patient__in=patients).values("contact"))
-    rows = ContactSummary.objects.filter(same, undone=False, simulated=contact.simulated)
-    return rows.filter(started_at__lte=contact.started_at).exclude(pk=contact.pk)
+def _earlier_of(simulated: bool) -> Prepared[ContactSummary]:
+    return Prepared(
+        lambda ids, until, since, path: ContactSummary.objects.filter(
+            pk__among=ids,
+            started_at__lte=until,
+            started_at__gte=since,
+            undone=False,
+            simulated=simulated,
+            organisation_id__in=Organisation.objects.filter(path__startswith=path).values("pk"),
+        ).order_by("-started_at", "-contact_id"),
+        ids=list,
+        until=datetime,
+        since=datetime,
+        path=str,
+    )
+
+
+_earlier = {simulated: _earlier_of(simulated) for simulated in (False, True)}
 
 
 # --- those who gave up ------------------------------------------------------------------------------------
@@ -457,16 +545,24 @@ def _related(contact: Contact, number: str, patients: list[UUID]) -> QuerySet[Co
 
 def gave_up_before(contact: Contact) -> list[Contact]:
     """Earlier contacts of the same caller or patients that nobody answered and nobody has made good, locked."""
-    root = contact.organisation.path.split("/", 1)[0] + "/"
-    network = Organisation.objects.filter(path__startswith=root).values("pk")
-    rows = _of_the_same(contact).filter(
-        cause__in=GAVE_UP,
-        recovered_at=None,
-        answered_at=None,
-        organisation_id__in=network,
-        started_at__gte=contact.started_at - RECOVER_WITHIN,
+    same = related(contact)
+    if not same:
+        return []
+    return list(
+        Contact.objects.select_for_update(of=("self",))
+        .filter(
+            pk__in=same,
+            started_at__lte=contact.started_at,
+            started_at__gte=contact.started_at - RECOVER_WITHIN,
+            simulated=contact.simulated,
+            organisation__path__startswith=contact.organisation.path.split("/", 1)[0] + "/",
+            summary__cause__in=GAVE_UP,
+            summary__recovered_at=None,
+            summary__answered_at=None,
+            summary__undone=False,
+        )
+        .order_by("pk")
     )
-    return list(Contact.objects.select_for_update().filter(pk__in=rows.values("pk")).order_by("pk"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -496,7 +592,6 @@ def recovery_list(reader: Reader, limit: int = 200) -> list[ToRecover]:
         seen(reader)
         .filter(REACHABLE, cause__in=GAVE_UP, recovered_at=None, answered_at=None, ended_at__gte=since)
         .exclude(Exists(later.exclude(contact__caller__number="")))
-        .select_related("contact__caller", *SHOWN)
         .order_by("ended_at")
     )
     return sorted(_by_caller(listed(list(rows[: limit * 5]))), key=lambda r: r.last.summary.ended_at or since)[:limit]
@@ -561,7 +656,7 @@ def walk_ins_today(reader: Reader, now: datetime | None = None) -> list[Listed]:
     rows = seen(reader).filter(
         agent_id=reader.user_id, channel=Contact.Channel.WALK_IN, started_at__gte=since, started_at__lt=until
     )
-    return listed(list(rows.select_related("contact__caller", *SHOWN).order_by("-started_at")))
+    return listed(list(rows.order_by("-started_at")))
 
 
 def alerts_open(reader: Reader) -> list[UnwellAlert]:

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import Q, QuerySet
 
-from careline.base.accounts.rights import Reader, covered
+from careline.base.accounts.rights import Reader, covered, lineage
 from careline.base.organisations.models import Organisation
+from careline.base.prepared import Prepared
 from careline.care.directory.errors import LineUnknown
 from careline.care.directory.models import Notice, PhoneLine, Queue, Topic, in_language
 from careline.care.directory.rules import OpenState, open_state, plan_of
@@ -102,9 +103,11 @@ def tree(rows: Iterable[Topic]) -> list[TopicNode]:
 
 
 def _with_ancestors(organisation_id: UUID) -> QuerySet[Organisation]:
-    path = Organisation.objects.values_list("path", flat=True).filter(id=organisation_id).first() or ""
-    codes = path.split("/")[:-1]
-    return Organisation.objects.filter(path__in=["/".join(codes[: n + 1]) + "/" for n in range(len(codes))])
+    return Organisation.objects.filter(path__in=lineage(_path_of(organisation_id)))
+
+
+def _path_of(organisation_id: UUID) -> str:
+    return Organisation.objects.values_list("path", flat=True).filter(id=organisation_id).first() or ""
 
 
 # --- notices ----------------------------------------------------------------------------------------------
@@ -119,14 +122,19 @@ def notices_now(
 
     With `site_id` also those of that one site; without it those of every site. `for_callers` filters.
     """
-    organisation_id = organisation.id if isinstance(organisation, Organisation) else organisation
-    rows = Notice.objects.filter(
-        Q(valid_to=None) | Q(valid_to__gt=now),
-        valid_from__lte=now,
-        organisation__in=_with_ancestors(organisation_id),
-    ).select_related("site")
-    if site_id is not None:
-        rows = rows.filter(Q(site=None) | Q(site=site_id))
-    if for_callers is not None:
-        rows = rows.filter(for_callers=for_callers)
+    path = organisation.path if isinstance(organisation, Organisation) else _path_of(organisation)
+    rows = [
+        notice
+        for notice in _notices(paths=lineage(path), now=now)
+        if (site_id is None or notice.site_id in (None, site_id)) and for_callers in (None, notice.for_callers)
+    ]
     return sorted(rows, key=lambda notice: (GRAVITY[Notice.Kind(notice.kind)], -notice.valid_from.timestamp()))
+
+
+_notices = Prepared(
+    lambda paths, now: Notice.objects.filter(
+        Q(valid_to=None) | Q(valid_to__gt=now), valid_from__lte=now, organisation__path__among=paths
+    ).select_related("site"),
+    paths=list,
+    now=datetime,
+)

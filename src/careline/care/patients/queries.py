@@ -22,6 +22,7 @@ from careline.base.errors import NotFound
 from careline.base.organisations.models import Organisation
 from careline.base.policy.queries import policy_for
 from careline.base.policy.rules import Policy
+from careline.base.prepared import Prepared
 from careline.care.patients import rules
 from careline.care.patients.models import NameWord, Patient
 from careline.core import names
@@ -55,12 +56,31 @@ def network(reader: Reader) -> list[UUID]:
 
     A patient belongs to the network, not to a desk of it: a clinic's registrar finds the patient of the next clinic.
     """
-    root = reader.path.split("/", 1)[0] + "/"
-    return list(Organisation.objects.filter(path__startswith=root).values_list("pk", flat=True))
+    return list(Organisation.objects.filter(path__startswith=_root(reader)).values_list("pk", flat=True))
+
+
+def _root(reader: Reader) -> str:
+    return reader.path.split("/", 1)[0] + "/"
+
+
+def _organisation(reader: Reader) -> Organisation:
+    return _own(id=reader.organisation_id)[0]
+
+
+_own = Prepared(lambda id: Organisation.objects.filter(pk=id), id=UUID)
+_with_number = Prepared(
+    lambda e164, root: (
+        Patient.objects.filter(phones__e164=e164, organisation__path__startswith=root)
+        .order_by("sort_key", "pk")
+        .values_list("pk", flat=True)
+    ),
+    e164=str,
+    root=str,
+)
 
 
 def policy_of(reader: Reader) -> Policy:
-    return policy_for(Organisation.objects.get(pk=reader.organisation_id))
+    return policy_for(_organisation(reader))
 
 
 def search_patients(reader: Reader, text: str, limit: int = 20) -> list[PatientHit]:
@@ -86,17 +106,13 @@ def candidates_for_number(reader: Reader, number: str, limit: int = 20) -> list[
     `number` in any notation; an impossible or withheld one has no candidates. One audit row. Raises NotAllowed.
     """
     reader.require("patients.search")
-    organisation = Organisation.objects.get(pk=reader.organisation_id)
+    organisation = _organisation(reader)
     try:
         e164 = rules.e164(number, policy_for(organisation).phone_region)
     except rules.BadNumber:
         return []
-    with transaction.atomic():
-        ids = list(
-            Patient.objects.filter(phones__e164=e164, organisation__in=network(reader))
-            .order_by("sort_key", "pk")
-            .values_list("pk", flat=True)[:limit]
-        )
+    with transaction.atomic(savepoint=False):
+        ids = _with_number(e164=e164, root=_root(reader))[:limit]
         hits = _hits(reader, dict.fromkeys(ids, rules.Tier.EXACT), _today(organisation), ["phone"])
         record(reader, "patient.listed", "patient", ids, by=["phone"], found=len(ids))
     return hits
@@ -290,6 +306,8 @@ def _closest(word: str, rows: Iterable[str], most: int) -> list[str]:
 
 
 def _hits(reader: Reader, found: dict[UUID, rules.Tier], today: date, kinds: Sequence[str]) -> list[PatientHit]:
+    if not found:
+        return []
     rows = Patient.objects.select_related("settlement", "site", "organisation").in_bulk(list(found))
     return [_hit(rows[i], tier, reader.language, today, kinds) for i, tier in found.items() if i in rows]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.conf import settings
 from django.utils import timezone
+from django.utils.choices import BaseChoiceIterator
 from django.utils.translation import gettext_lazy as _
 
 from careline.base.accounts.models import User
@@ -24,15 +26,26 @@ from careline.faces.shared import same_for, shared, timezone_of
 ANY = [("", _("Any"))]
 
 
-def _choices(reader: Reader) -> dict[str, list[tuple[str, str]]]:
+class Offered(BaseChoiceIterator):
+    """Choices made once for many forms: Django takes these as they are, and goes through a list at every form."""
+
+    def __init__(self, choices: list[tuple[str, Any]]) -> None:
+        self._choices = ANY + choices
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        return iter(self._choices)
+
+
+def _choices(reader: Reader) -> dict[str, Offered]:
     sites = covered(reader, Site.objects.order_by("name"), site="id")
-    return {
+    choices = {
         "line": [(str(row.pk), row.name) for row in lines(reader)],
         "queue": [(str(row.pk), row.name) for row in queues(reader)],
         "site": [(str(row.pk), row.name) for row in sites],
         "topic": [(str(row.pk), str(row)) for row in topics(reader.organisation_id)],
         "agent": [(str(row.pk), row.get_full_name() or row.username) for row in _staff(reader)],
     }
+    return {name: Offered(each) for name, each in choices.items()}
 
 
 class FiltersForm(forms.Form):
@@ -45,10 +58,10 @@ class FiltersForm(forms.Form):
     site = forms.ChoiceField(label=_("Site"), required=False)
     topic = forms.ChoiceField(label=_("Topic"), required=False)
     agent = forms.ChoiceField(label=_("Operator"), required=False)
-    channel = forms.ChoiceField(label=_("Channel"), required=False, choices=ANY + list(Contact.Channel.choices))
-    language = forms.ChoiceField(label=_("Language"), required=False, choices=ANY + list(settings.LANGUAGES))
-    outcome = forms.ChoiceField(label=_("Outcome"), required=False, choices=ANY + list(Outcome.choices))
-    cause = forms.ChoiceField(label=_("How it ended"), required=False, choices=ANY + list(CAUSES.items()))
+    channel = forms.ChoiceField(label=_("Channel"), required=False, choices=Offered(Contact.Channel.choices))
+    language = forms.ChoiceField(label=_("Language"), required=False, choices=Offered(list(settings.LANGUAGES)))
+    outcome = forms.ChoiceField(label=_("Outcome"), required=False, choices=Offered(Outcome.choices))
+    cause = forms.ChoiceField(label=_("How it ended"), required=False, choices=Offered(list(CAUSES.items())))
     missing = forms.BooleanField(label=_("Without an outcome"), required=False)
     text = forms.CharField(label=_("Caller's name or number"), required=False, max_length=80)
 
@@ -56,16 +69,13 @@ class FiltersForm(forms.Form):
         super().__init__(data, initial={"since": timezone.localdate().isoformat()}, label_suffix="")
         self._zone = ZoneInfo(timezone_of(reader))
         for name, choices in shared(same_for(reader, "filters"), lambda: _choices(reader), for_s=30.0).items():
-            self._offer(name, choices)
+            self.fields[name].choices = choices  # type: ignore[attr-defined]
         if not reader.may("patients.search"):
             del self.fields["text"]
         for name, each in self.fields.items():
             each.widget.attrs |= {"class": "tick" if name == "missing" else "field", "autocomplete": "off"}
         for name in ("since", "until"):
             self.fields[name].widget.input_type = "date"
-
-    def _offer(self, name: str, choices: list[tuple[str, str]]) -> None:
-        self.fields[name].choices = ANY + choices  # type: ignore[attr-defined]
 
     def filters(self) -> Filters:
         """Of a valid form, or of one that was not sent yet (today). Days are the organisation's own."""

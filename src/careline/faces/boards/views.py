@@ -25,6 +25,7 @@ from careline.care.directory.models import Notice, PhoneLine, Queue
 from careline.care.directory.queries import is_open, lines, notices_now, queues
 from careline.faces.boards.figures import Board, board_of, key_of
 from careline.faces.boards.forms import FiltersForm
+from careline.faces.boards.listing import rows_of
 from careline.faces.boards.rules import last_four, safe_cell
 from careline.faces.boards.story import told
 from careline.faces.boards.wallscreen import leave_with, stays, wall_reader
@@ -259,10 +260,12 @@ def _done() -> HttpResponse:
 @page("contacts.view")
 def contacts(request: HttpRequest, reader: Reader) -> HttpResponse:
     form = FiltersForm(reader)
+    found = contacts_list(reader, form.filters())
     context = _place(reader) | {
         "here": "contacts",
         "form": form,
-        "page": contacts_list(reader, form.filters()),
+        "page": found,
+        "rows": rows_of(found),
         "may_export": reader.may("contacts.export"),
     }
     return render(request, "boards/contacts.html", context)
@@ -278,7 +281,7 @@ def contact_rows(request: HttpRequest, reader: Reader) -> HttpResponse:
     after = request.POST.get("after", "")
     found = contacts_list(reader, form.filters(), after=after, look=not request.POST.get("again"))
     template = "boards/contact_more.html" if after else "boards/contact_rows.html"
-    return render(request, template, {"page": found})
+    return render(request, template, {"page": found, "rows": rows_of(found)})
 
 
 @require_POST

@@ -10,16 +10,18 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Count
+from django.template.loader import get_template
 from django.utils import timezone
+from django.utils.safestring import mark_safe
+from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext, pgettext
 
 from careline.base.accounts.models import User
 from careline.base.accounts.rights import Reader
 from careline.care.contacts import queries as contacts
 from careline.care.contacts.models import CallerDetails, Contact, ContactSummary, ContactText
 from careline.care.contacts.queries import Card, Listed
-from careline.care.directory.models import Notice, PhoneLine, Topic, in_language
+from careline.care.directory.models import Notice, PhoneLine, Queue, Topic, in_language
 from careline.care.directory.queries import is_open, lines, notices_now, queues, topic_tree
 from careline.care.patients import queries as patients_room
 from careline.care.patients.models import Patient
@@ -28,6 +30,7 @@ from careline.core import names
 from careline.faces.desk.rules import agent_mark, icon_of
 from careline.faces.desk.templatetags.desk import birthday
 from careline.faces.desk.texts import GIVEN, LANGUAGE_MARKS, LANGUAGE_NAMES, PAUSES
+from careline.faces.shared import same_for, shared
 from careline.faces.wording import span
 from careline.switchboard.queries import AgentNow, Waiting, agents_now, waiting_now
 
@@ -169,7 +172,7 @@ def call_card(
         last_said=_last_said(past),
         gave_up=next((p.summary.ended_at for p in past if p.summary.cause in ("abandoned", "lost")), None),
         notices=notices_now(contact.organisation, now, site_id=contact.site_id),
-        open=open_of(line, now) if line else None,
+        open=_open_now(line) if line else None,
     )
 
 
@@ -213,6 +216,12 @@ def _last_said(past: Sequence[Listed]) -> str:
         return ""
     last = past_of(past[0])
     return " · ".join(part for part in (last.topic, last.outcome) if part)
+
+
+def _open_now(line: PhoneLine) -> Open:
+    """The hours of a line and all their exceptions are read once for everyone who looks within the second."""
+    key = ("open", line.pk, get_language(), timezone.get_current_timezone_name())
+    return shared(key, lambda: open_of(line, timezone.now()))
 
 
 def open_of(line: PhoneLine, now: datetime) -> Open:
@@ -319,7 +328,7 @@ class TopicGroup:
 
 def topics_of(organisation_id: UUID, first: Iterable[str]) -> tuple[list[TopicChip], list[TopicGroup]]:
     """The chips (those of `first` always among them), and the rest as groups of the tree."""
-    tree = topic_tree(organisation_id)
+    tree = shared(("topics", organisation_id), lambda: topic_tree(organisation_id), for_s=5.0)
     flat = {str(n.topic.pk): TopicChip(str(n.topic.pk), str(n.topic)) for top in tree for n in (top, *top.children)}
     chosen = [flat[each] for each in dict.fromkeys(first) if each in flat]
     chips = chosen + [flat[str(top.topic.pk)] for top in tree if flat[str(top.topic.pk)] not in chosen]
@@ -341,59 +350,77 @@ def topics_of(organisation_id: UUID, first: Iterable[str]) -> tuple[list[TopicCh
 
 @dataclass(frozen=True, slots=True)
 class Target:
+    """An agent or a queue a call may be handed to. `takes`: now."""
+
+    kind: str
     id: str
     name: str
     word: str
     mark: str
-    tone: str = "soft"
+    tone: str
+    takes: bool
     about: str = ""
-    ready: bool = True
-    open: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    agents: list[Target]
-    queues: list[Target]
+    """The two lists, as they stand on the page."""
+
+    agents: str
+    queues: str
 
 
 def targets(reader: Reader) -> Targets:
-    """Colleagues at the phone, those who are ready first, and the queues of the posting."""
-    colleagues = sorted(
-        (agent for agent in agents_now(reader) if agent.user.pk != reader.user_id), key=lambda agent: not agent.ready
-    )
-    waiting = Counter(str(item.queue.pk) for item in waiting_now(reader, limit=1000))
+    """Colleagues at the phone, those who are ready first, and the queues of the posting.
+
+    Every row is drawn once a second for all of the place; each reader gets them without their own.
+    """
+    rows = shared(same_for(reader, "targets"), lambda: _target_rows(reader))
+    me = str(reader.user_id)
     return Targets(
-        agents=[_agent_target(agent) for agent in colleagues],
-        queues=[
-            Target(
-                id=str(queue.pk),
-                name=queue.name,
-                word=_("closed for now")
-                if queue.closed
-                else (
-                    ngettext("%(n)s waiting", "%(n)s waiting", n) % {"n": n}
-                    if (n := waiting[str(queue.pk)])
-                    else _("nobody waiting")
-                ),
-                mark="m-off" if queue.closed else ("m-dash" if waiting[str(queue.pk)] else "m-ready"),
-                open=not queue.closed,
-            )
-            for queue in queues(reader)
-        ],
+        agents=mark_safe("".join(row for target, row in rows if target.kind == "agent" and target.id != me)),  # noqa: S308
+        queues=mark_safe("".join(row for target, row in rows if target.kind == "queue")),  # noqa: S308
     )
+
+
+def _target_rows(reader: Reader) -> list[tuple[Target, str]]:
+    row = get_template("desk/target.html")
+    colleagues = sorted(agents_now(reader), key=lambda agent: not agent.ready)
+    waiting = Counter(str(item.queue.pk) for item in waiting_now(reader, limit=1000))
+    found = [_agent_target(agent) for agent in colleagues]
+    found += [_queue_target(queue, waiting[str(queue.pk)]) for queue in queues(reader)]
+    return [(target, row.render({"target": target})) for target in found]
 
 
 def _agent_target(agent: AgentNow) -> Target:
     return Target(
+        kind="agent",
         id=str(agent.user.pk),
         name=agent.user.get_full_name() or agent.user.username,
         word=agent_word(agent),
         mark=agent_mark(agent.presence, list(agent.phases)),
         tone="ok" if agent.ready else "soft",
+        takes=agent.ready,
         about=_("simulated: takes simulated callers only") if agent.user.simulated else "",
-        ready=agent.ready,
     )
+
+
+def _queue_target(queue: Queue, waiting: int) -> Target:
+    return Target(
+        kind="queue",
+        id=str(queue.pk),
+        name=queue.name,
+        word=_queue_word(queue, waiting),
+        mark="m-off" if queue.closed else ("m-dash" if waiting else "m-ready"),
+        tone="soft",
+        takes=not queue.closed,
+    )
+
+
+def _queue_word(queue: Queue, waiting: int) -> str:
+    if queue.closed:
+        return _("closed for now")
+    return ngettext("%(n)s waiting", "%(n)s waiting", waiting) % {"n": waiting} if waiting else _("nobody waiting")
 
 
 def agent_word(agent: AgentNow) -> str:

@@ -7,6 +7,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render, resolve_url
 from django.urls import reverse
@@ -20,11 +21,11 @@ from careline.base.errors import CareError, NotFound
 from careline.base.ids import uuid7
 from careline.base.limits import limit
 from careline.care.contacts import actions as contacts
-from careline.care.contacts.drafts import draft_of, save_draft
+from careline.care.contacts.drafts import draft_of, keep_draft, save_draft
 from careline.care.contacts.erasing import erase_patient, what_goes
 from careline.care.contacts.errors import OutcomeUnknown
-from careline.care.contacts.models import CallerDetails, ContactDraft
-from careline.care.contacts.queries import Card, contact_card, history, today
+from careline.care.contacts.models import CallerDetails, Contact, ContactDraft
+from careline.care.contacts.queries import Card, asked_topic, contact_card, history, today
 from careline.care.directory.queries import notices_now
 from careline.care.patients.actions import create_patient
 from careline.care.patients.queries import candidates_for_number, open_patient, search_patients
@@ -239,14 +240,19 @@ def offer(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpRespons
 @page("contacts.record")
 def contact(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
     """The screen of one contact, from the first word to the saved outcome."""
+    with transaction.atomic():  # two rows of the audit, one commit
+        return _contact(request, reader, contact_id)
+
+
+def _contact(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
     card = contact_card(reader, contact_id)
     draft = draft_of(card.contact)
-    context = _seen(request, reader, card, draft) | _dock(card, draft)
+    context = _dock(card.contact, draft) | _seen(request, reader, card, draft)
     context |= {
         "choosing": True,
         "may_create": reader.may("patients.change"),
         "texts_said": cards.said(card.texts),
-        "targets": shared((*same_for(reader, "targets"), reader.user_id), lambda: cards.targets(reader)),
+        "targets": cards.targets(reader),
         "relations": CallerDetails.Relation.choices,
         "usual_s": shared(("usual", reader.user_id), lambda: today(reader).handle_s, for_s=60.0),
     }
@@ -270,8 +276,7 @@ def facts(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpRespons
 @require_GET
 @page("calls.take")
 def targets(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpResponse:
-    found = shared((*same_for(reader, "targets"), reader.user_id), lambda: cards.targets(reader))
-    return render(request, "desk/targets.html", {"targets": found})
+    return render(request, "desk/targets.html", {"targets": cards.targets(reader)})
 
 
 @require_POST
@@ -300,30 +305,31 @@ def record(request: HttpRequest, reader: Reader, contact_id: UUID) -> HttpRespon
     try:
         if not form.is_valid() or not form.cleaned_data["outcome"]:
             raise OutcomeUnknown
-        said = form.cleaned_data
-        contacts.record_outcome(
-            reader,
-            contact_id,
-            key=str(said["key"]),
-            topic_id=said["topic"],
-            outcome=said["outcome"],
-            patient_ids=None,  # they were linked when they were found
-            caller={"name": said["caller_name"], "relation": said["relation"]},
-            note=said["note"],
-            next=said["next"],
-        )
+        with transaction.atomic():
+            contact = _recorded(reader, contact_id, form.cleaned_data)
+            draft = keep_draft(reader, contact, _typed(request))
     except CareError as refusal:
-        save_draft(reader, contact_id, _typed(request))
-        card = contact_card(reader, contact_id, look=False)
-        context = _dock(card, draft_of(card.contact))
-        context |= {"card": card.contact, "refusal": {"code": refusal.code, "message": str(refusal)}}
+        draft = save_draft(reader, contact_id, _typed(request))
+        context = _dock(draft.contact, draft) | {"refusal": {"code": refusal.code, "message": str(refusal)}}
         return render(request, "desk/dock.html", context, status=refusal.status)
-    draft = save_draft(reader, contact_id, _typed(request))
-    card = contact_card(reader, contact_id, look=False)
-    context = _dock(card, draft) | {"card": card.contact, "saved": True, "saved_at": timezone.now()}
+    context = _dock(contact, draft) | {"saved": True, "saved_at": timezone.now()}
     response = render(request, "desk/dock.html", context)
     response["HX-Trigger"] = json.dumps({"careline:recorded": {"contact": str(contact_id)}})
     return response
+
+
+def _recorded(reader: Reader, contact_id: UUID, said: dict[str, Any]) -> Contact:
+    return contacts.record_outcome(
+        reader,
+        contact_id,
+        key=str(said["key"]),
+        topic_id=said["topic"],
+        outcome=said["outcome"],
+        patient_ids=None,  # they were linked when they were found
+        caller={"name": said["caller_name"], "relation": said["relation"]},
+        note=said["note"],
+        next=said["next"],
+    )
 
 
 def _typed(request: HttpRequest) -> dict[str, str]:
@@ -362,16 +368,18 @@ def _caller_so_far(card: Card, draft: ContactDraft) -> CallerDetails:
     return CallerDetails(contact=card.contact, number=known.number, name=draft.caller_name, relation=draft.relation)
 
 
-def _dock(card: Card, draft: ContactDraft) -> dict[str, Any]:
-    proposed = str(card.asked_topic.pk) if card.asked_topic else ""
-    recorded = card.summary.recorded_at if card.summary else None
-    if not draft.topic and card.topic:
-        draft.topic = str(card.topic.pk)
-    if not draft.outcome and card.summary:
-        draft.outcome = card.summary.outcome
-    first, others = outcomes_for(card.contact.channel)
-    chips, more = cards.topics_of(card.contact.organisation_id, [draft.topic, proposed])
+def _dock(contact: Contact, draft: ContactDraft) -> dict[str, Any]:
+    asked, summary = asked_topic(contact), getattr(contact, "summary", None)
+    proposed = str(asked.pk) if asked else ""
+    recorded = summary.recorded_at if summary else None
+    if not draft.topic and summary and summary.topic_id:
+        draft.topic = str(summary.topic_id)
+    if not draft.outcome and summary:
+        draft.outcome = summary.outcome
+    first, others = outcomes_for(contact.channel)
+    chips, more = cards.topics_of(contact.organisation_id, [draft.topic, proposed])
     return {
+        "card": contact,
         "draft": draft,
         "drafted_at": draft.changed_at,
         "saved": recorded is not None,

@@ -9,7 +9,10 @@ from careline.core.names import han
 
 
 def warm() -> None:
-    """ibis for the first look at a board; pinyin's dictionaries for the first search for a Chinese name."""
+    """The holidays of all countries, for the first contact's opening hours; ibis for the first look at a board;
+    pinyin's dictionaries for the first search for a Chinese name."""
+    import holidays.countries  # noqa: F401
+
     import careline.oversight.insight.metrics  # noqa: F401
 
     if speaks_chinese():

@@ -329,7 +329,7 @@ def test_the_command_tells_first_and_erases_then(district, olena, anna):
     with pytest.raises(CommandError, match="Say why"):
         run(patient_id)
 
-    assert "The record is erased.\nContacts: notes and messages of 1, callers of 1." in run(
+    assert "The record is erased.\nContacts losing notes and messages: 1; losing the caller: 1." in run(
         patient_id, "--reason", "заява № 17"
     )
 

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect, sync_playwright
 
+from careline.base.accounts.models import Posting, Role
 from careline.care.contacts.models import CallerDetails, ContactText
+from careline.care.patients.models import Patient
 from tests.faces.desk.conftest import PASSWORD, in_hand, phone, stream
 from tests.support.chromium import LEAN, disabled
 
@@ -228,6 +230,33 @@ def test_patient_is_found_and_chosen_from_the_keyboard(page, show, clinic):
     expect(page.get_by_role("button", name="Pressed by mistake")).to_be_visible()
     expect(page.locator("#call-facts").get_by_text("Danger to life")).to_be_visible()
     looks_right(page)
+
+
+def test_a_record_is_erased_after_a_look_at_how_far_it_reaches(page, show, clinic):
+    """By a supervisor; everything by keyboard."""
+    Posting.objects.filter(user=clinic.operator).update(role=Role.SUPERVISOR)
+    both = clinic.call()
+    for patient in (clinic.oksana, clinic.danylo):
+        both.patients.create(patient=patient)
+    show("ready")
+    page.keyboard.press("/")
+    page.keyboard.type("honcharenko danylo")
+    page.get_by_role("button", name="Open Данило Гончаренко").press("Enter")
+    page.get_by_role("button", name="Erase this record").press("Enter")
+    expect(page.get_by_role("heading", name="Erase Данило Гончаренко?")).to_be_visible()
+    expect(page.locator("#lookup-card")).to_contain_text("1 contact concerns other people too")
+    looks_right(page)
+    page.set_viewport_size({"width": 390, "height": 844})
+    cut = page.locator("#lookup .dialog__body").evaluate("body => body.scrollWidth - body.clientWidth")
+    assert cut <= 0, f"{cut} px are cut off on a telephone"
+
+    page.get_by_label("Reason, without names and numbers").fill("Request No. 17")
+    page.get_by_label("Nothing obliges us to keep this record.").press("Space")
+    page.get_by_role("button", name="Erase for good").press("Enter")
+
+    expect(page.get_by_text("The record is erased.")).to_be_visible()
+    assert axe(page) == []
+    assert not Patient.objects.filter(pk=clinic.danylo.pk).exists()
 
 
 def test_wrap_up_is_saved_from_the_keyboard(page, show, clinic):

@@ -42,7 +42,9 @@ class Command(BaseCommand):
             return
         self.stdout.write(_("It would be erased.") if dry_run else _("The record is erased."))
         counts = {"contacts": done.contacts, "callers": done.callers}
-        self.stdout.write(_("Contacts: notes and messages of %(contacts)d, callers of %(callers)d.") % counts)
+        self.stdout.write(
+            _("Contacts losing notes and messages: %(contacts)d; losing the caller: %(callers)d.") % counts
+        )
         if done.read_over:
             self.stdout.write(_("These contacts concern other people too. Read their notes and messages:"))
             for contact in done.read_over:
@@ -63,7 +65,7 @@ def _patient(given: str, network: str | None) -> UUID:
         rows = Patient.objects.filter(organisation__path__startswith=f"{network}/", number=given)
         found = list(rows.values_list("pk", flat=True)[:2])
         if len(found) != 1:
-            raise CommandError(_("%(count)d records have this card number.") % {"count": len(found)})
+            raise CommandError(_("Records with this card number: %(count)d.") % {"count": len(found)})
         return found[0]
     try:
         return UUID(given)

@@ -548,8 +548,11 @@ def gave_up_before(contact: Contact, *, too: bool = False) -> list[Contact]:
 
     `too`: the contact itself among them, so that all are locked in one order.
     """
+    same = related(contact)
+    if not (same or too):
+        return []
     earlier = Q(
-        pk__in=related(contact),
+        pk__in=same,
         started_at__lte=contact.started_at,
         started_at__gte=contact.started_at - RECOVER_WITHIN,
         simulated=contact.simulated,

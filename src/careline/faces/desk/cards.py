@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db.models import Count
 from django.template.loader import get_template
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import mark_safe
 from django.utils.translation import get_language, ngettext, pgettext
 from django.utils.translation import gettext as _
@@ -36,6 +37,7 @@ from careline.faces.wording import moment, span
 from careline.switchboard.queries import AgentNow, Waiting, agents_now, waiting_now
 
 WITHIN = " › "
+TOPICS_KEPT_S = 10.0  # a topic added in the administration is on every desk soon enough
 TOPIC_CHIPS = 6  # as many as one finds without reading; the rest stands in the list
 ASKS = 6
 
@@ -318,8 +320,11 @@ def said(texts: Iterable[ContactText]) -> list[Said]:
 
 @dataclass(frozen=True, slots=True)
 class TopicChip:
+    """`option`: the same as a line of a list to choose from."""
+
     id: str
     name: str
+    option: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,37 +333,70 @@ class TopicGroup:
     topics: list[TopicChip]
 
 
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The topics of an organisation in one language: all by id, and those at the top with all below each."""
+
+    by_id: dict[str, TopicChip]
+    groups: dict[str, list[TopicChip]]
+
+    @property
+    def tops(self) -> list[TopicChip]:
+        return [self.by_id[each] for each in self.groups]
+
+
 def topics_of(organisation_id: UUID, first: Iterable[str]) -> tuple[list[TopicChip], list[TopicGroup]]:
     """The chips, and every other topic in groups, one for each at the top of the tree.
 
     Those of `first` are always among the chips, however deep they lie, and even when they are no longer offered.
     """
-    tree = shared(("topics", organisation_id), lambda: topic_tree(organisation_id), for_s=5.0)
-    groups = {str(top.topic.pk): list(_below(top)) for top in tree}
-    flat = {chip.id: chip for chips in groups.values() for chip in chips}
-    tops = [flat[each] for each in groups]
+    topics = shared(("topics", organisation_id, get_language()), lambda: _offered(organisation_id), for_s=TOPICS_KEPT_S)
     wanted = list(dict.fromkeys(each for each in first if each))
-    flat |= {chip.id: chip for chip in _withdrawn(each for each in wanted if each not in flat)}
-    chosen = [TopicChip(each, flat[each].name.rsplit(WITHIN, 1)[-1]) for each in wanted if each in flat]
+    known = topics.by_id | {chip.id: chip for chip in _withdrawn(each for each in wanted if each not in topics.by_id)}
+    chosen = [_chip(each, known[each].name.rsplit(WITHIN, 1)[-1]) for each in wanted if each in known]
+    tops = topics.tops
     chips = (chosen + [top for top in tops if top.id not in wanted])[:TOPIC_CHIPS]
     shown = {chip.id for chip in chips}
     order = {top.id: number for number, top in enumerate(tops)}
     chips.sort(key=lambda chip: order.get(chip.id, len(order)))
-    rest = [TopicGroup(flat[top].name, [c for c in below if c.id not in shown]) for top, below in groups.items()]
+    rest = [
+        TopicGroup(known[top].name, [chip for chip in below if chip.id not in shown])
+        for top, below in topics.groups.items()
+    ]
     return chips, [group for group in rest if group.topics]
+
+
+def _offered(organisation_id: UUID) -> Topics:
+    groups = {str(top.topic.pk): list(_below(top)) for top in topic_tree(organisation_id)}
+    return Topics({chip.id: chip for chips in groups.values() for chip in chips}, groups)
+
+
+def _chip(id: str, name: str) -> TopicChip:
+    return TopicChip(id, name, format_html('<option value="{}">{}</option>', id, name))
+
+
+def options_of(groups: Iterable[TopicGroup]) -> str:
+    """What a list offers to choose from. A hundred topics stand on every card: their lines are written beforehand."""
+    lines = (
+        format_html('<optgroup label="{}">', group.name)
+        + mark_safe("".join(chip.option for chip in group.topics))  # noqa: S308
+        + mark_safe("</optgroup>")
+        for group in groups
+    )
+    return mark_safe("".join(lines))  # noqa: S308
 
 
 def _below(node: TopicNode, above: str = "") -> Iterator[TopicChip]:
     """The topic and all below it; from the third level on with what they stand under, so that names tell them apart."""
     name = f"{above}{WITHIN}{node.topic}" if above else str(node.topic)
-    yield TopicChip(str(node.topic.pk), name)
+    yield _chip(str(node.topic.pk), name)
     for child in node.children:
         yield from _below(child, name if node.topic.parent_id else "")
 
 
 def _withdrawn(ids: Iterable[str]) -> list[TopicChip]:
     known = [UUID(each) for each in ids if _is_id(each)]
-    return [TopicChip(str(topic.pk), str(topic)) for topic in Topic.objects.filter(pk__in=known)] if known else []
+    return [_chip(str(topic.pk), str(topic)) for topic in Topic.objects.filter(pk__in=known)] if known else []
 
 
 def _is_id(text: str) -> bool:

@@ -421,7 +421,7 @@ def _dock(contact: Contact, draft: ContactDraft) -> dict[str, Any]:
         "key": uuid7(),
         "proposed": proposed,
         "topics_first": chips,
-        "topics_more": more,
+        "topics_more": cards.options_of(more),
         "outcomes_first": first,
         "outcomes_more": others,
     }

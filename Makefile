@@ -29,7 +29,7 @@ test-15:
 	@bin=$$($(PY) tests/needs.py --postgres-15); \
 	if [ -n "$$bin" ]; then \
 	  echo "The database tests against PostgreSQL 15 ($$bin):" && \
-	  env -u DATABASE_URL CARELINE_POSTGRES="$$bin" $(BIN)/pytest -q $(TWO) -m database; \
+	  env -u DATABASE_URL CARELINE_POSTGRES="$$bin" $(BIN)/pytest -q $(TWO) -m "database and not browser"; \
 	else \
 	  echo "This system has no PostgreSQL 15: the database tests run against the wheel's version only."; \
 	fi

@@ -35,6 +35,7 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "de
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "database: uses the database (set by itself); run against PostgreSQL 15 too")
+    config.addinivalue_line("markers", "browser: drives Chromium (set by itself); asks the database nothing of its own")
     config.addinivalue_line(
         "markers", "alone: a journey (set by itself); fills the machine, nothing else may run beside it"
     )
@@ -62,14 +63,16 @@ FIRST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the journeys as `alone`, since they start a whole system of their own, and as `database` what else asks for
-    the tests' one."""
+    """Marks the journeys as `alone`, since they start a whole system of their own, as `database` what else asks for the
+    tests' one, and as `browser` what is about the pages: their queries are those of the views, tested without."""
     for item in items:
         asks = item.get_closest_marker("django_db") or "django_db_setup" in getattr(item, "fixturenames", ())
         if "journeys" in item.path.parts:
             item.add_marker("alone")
         elif asks:
             item.add_marker("database")
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
     if os.environ.get("PYTEST_XDIST_WORKER"):
         items.sort(key=turn)
 

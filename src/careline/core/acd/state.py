@@ -342,13 +342,14 @@ Contact("", "", _VOICE, 0.0).fold_into(_FOLDED_CONTACT)
 class Task:
     """One piece of an agent's work. Never changed in place."""
 
-    __slots__ = ("channel", "doing", "until", "whole")
+    __slots__ = ("channel", "doing", "folded", "until", "whole")
 
     def __init__(self, doing: str, channel: Channel, until: float | None) -> None:
         self.doing = doing
         self.channel = channel
         self.whole = channel is _VOICE or channel is _VIDEO
         self.until = until
+        self.folded = [doing, channel._value_, until]
 
 
 class Agent:
@@ -461,7 +462,7 @@ class Agent:
             "idle_s": self.idle_s,
             "accounted": self.accounted,
             "share": self.share,
-            "work": {k: [t.doing, t.channel._value_, t.until] for k, t in self.work.items()} if self.work else {},
+            "work": {contact: task.folded for contact, task in self.work.items()} if self.work else {},
         }
 
     @classmethod

@@ -282,8 +282,9 @@ def metrics_folder(home: Home, memory: Path = MEMORY) -> Path:
 
 
 def web_command(port: int, workers: str) -> list[str]:
-    """granian, with as many threads in each worker as CARELINE_WEB_THREADS says."""
-    threads = os.environ.get("CARELINE_WEB_THREADS", "4")
+    """granian, with as many threads in each worker as CARELINE_WEB_THREADS says. Only one of them computes at a time:
+    more than two make answers uneven; a worker alone needs some who wait while a long answer is written."""
+    threads = os.environ.get("CARELINE_WEB_THREADS") or ("4" if workers == "1" else "2")
     options = ["--interface", "wsgi", "--http", "1", "--no-ws", "--host", "127.0.0.1", "--port", str(port)]
     options += ["--workers", workers, "--blocking-threads", threads, "--respawn-failed-workers"]
     options += ["--respawn-interval", "0.2", "--workers-kill-timeout", "1", "--log-level", "warning"]

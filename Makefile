@@ -4,8 +4,8 @@ BIN := .venv/bin
 PY := $(BIN)/python
 INSTALL := $(BIN)/uv pip install --quiet --python $(PY)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header
-# Two files of tests at a time, the longest first (tests/conftest.py).
-TWO := -n 2 --dist loadfile --no-loadscope-reorder
+# Three files of tests at a time, the longest first (tests/conftest.py): on two cores, since many wait for a browser.
+APART := -n 3 --dist loadfile --no-loadscope-reorder
 EXTRAS := --extra embedded --extra insight --extra demo
 
 # Where the system has certificates, trust those, as pip does: a hospital's proxy may have its own.
@@ -22,14 +22,14 @@ test:
 	@$(MAKE) --no-print-directory setup-test
 	@$(PY) tests/needs.py --install
 	@$(MAKE) --no-print-directory check test-15
-	CARELINE_POSTGRES=wheel $(BIN)/pytest -q $(TWO) -m "not alone"
+	CARELINE_POSTGRES=wheel $(BIN)/pytest -q $(APART) -m "not alone"
 	CARELINE_POSTGRES=wheel $(BIN)/pytest -q -m alone
 
 test-15:
 	@bin=$$($(PY) tests/needs.py --postgres-15); \
 	if [ -n "$$bin" ]; then \
 	  echo "The database tests against PostgreSQL 15 ($$bin):" && \
-	  env -u DATABASE_URL CARELINE_POSTGRES="$$bin" $(BIN)/pytest -q $(TWO) -m "database and not browser"; \
+	  env -u DATABASE_URL CARELINE_POSTGRES="$$bin" $(BIN)/pytest -q $(APART) -m "database and not browser"; \
 	else \
 	  echo "This system has no PostgreSQL 15: the database tests run against the wheel's version only."; \
 	fi

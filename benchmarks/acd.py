@@ -5,7 +5,7 @@ One decision is one event with all that follows from it: `handle`, the folded `c
 for up to two skills; needs relax and queues overflow. The centre is kept at 10,000 waiting throughout. The figures are of the
 interpreted router, which the product runs; with `--compiled` the same files compiled with mypyc are measured, too. The
 collector of garbage is set as `careline live` sets it: the standing centre is frozen, the young are looked through
-after 50,000 more were made than freed.
+after 100,000 more were made than freed.
 
     python -m benchmarks.acd [--quick] [--seed N] [--compiled]
 """
@@ -49,7 +49,7 @@ from careline.core.acd.model import (
 )
 from careline.core.acd.router import Router
 
-COLLECT_AFTER = (50_000, 20, 20)  # as app/live.py sets it
+COLLECT_AFTER = (100_000, 20, 20)  # as app/live.py sets it
 AGENTS, QUEUES, WAITING, TEAMS = 5_000, 2_000, 10_000, 400
 LANGUAGES = ("lang:uk", "lang:ru", "lang:pl", "lang:en")
 TOPICS = ("topic:booking", "topic:labs", "topic:house_call")

@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 DOOR_S = 0.05  # how often a standby tries the address that the active process has
 # Nearly everything a decision makes goes when its last reference goes. The collector, for the few circles that do not,
 # looks through the young after so many more were made than freed (an eighth of all decisions' time at Python's 700).
-COLLECT_AFTER = (50_000, 20, 20)
+COLLECT_AFTER = (100_000, 20, 20)
 STREAMS_END_S = 3  # at a stop, requests on their way may take so long to be answered
 
 

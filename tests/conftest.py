@@ -34,6 +34,7 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") == "true" else "de
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    settings.PASSWORD_HASHERS = ["tests.support.hashing.QuickArgon2", *settings.PASSWORD_HASHERS[1:]]
     config.addinivalue_line("markers", "database: uses the database (set by itself); run against PostgreSQL 15 too")
     config.addinivalue_line("markers", "browser: drives Chromium (set by itself); asks the database nothing of its own")
     config.addinivalue_line(

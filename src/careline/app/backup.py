@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -212,9 +213,20 @@ def occupied(connection: psycopg.Connection) -> bool:
 
 
 def _refuse_company(connection: psycopg.Connection) -> None:
-    query = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() LIMIT 1"
-    if connection.execute(query).fetchone():
-        raise DatabaseRuns
+    """Whoever has just left may still be listed for a moment; the server's own workers are nobody."""
+    until = time.monotonic() + LEAVING_S
+    while connection.execute(COMPANY).fetchone():
+        if time.monotonic() > until:
+            raise DatabaseRuns
+        time.sleep(0.05)
+        connection.execute("SELECT pg_stat_clear_snapshot()")
+
+
+LEAVING_S = 2.0
+COMPANY = """
+SELECT 1 FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend' LIMIT 1
+"""
 
 
 def _refuse_newer(unpacked: Path, server_major: int) -> None:

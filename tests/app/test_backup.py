@@ -8,11 +8,12 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from careline.app.backup import read_backup, rows, upgrade, write_backup
+from careline.app.backup import _refuse_company, read_backup, rows, upgrade, write_backup
 from careline.app.failures import (
     AlreadyRunning,
     BackupUnreadable,
     DatabaseNotEmpty,
+    DatabaseRuns,
     FileExists,
     NothingToUpgrade,
 )
@@ -91,6 +92,15 @@ def test_backup_never_overwrites(filled, tmp_path):
         write_backup(filled.home, tmp_path / "monday.tar")
 
     assert (tmp_path / "monday.tar").read_text() == "the only copy"
+
+
+def test_restore_is_refused_while_somebody_is_connected_and_not_once_they_have_left(filled):
+    with psycopg.connect(filled.url()) as ours:
+        with psycopg.connect(filled.url()) as theirs:
+            theirs.execute("SELECT 1")
+            with pytest.raises(DatabaseRuns):
+                _refuse_company(ours)
+        _refuse_company(ours)
 
 
 def test_restore_replaces_data_only_by_force_and_never_under_a_running_system(filled, tmp_path):

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from functools import cache
 from uuid import UUID
 
-from django.contrib.auth.hashers import make_password
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.db import transaction
 from django.utils import timezone
 
@@ -41,6 +41,8 @@ TOPICS = (
     ("ill", "heart", "Погано почуваюся", "I feel unwell", "我感觉不舒服", {"urgent": True, "order": 9}),
 )
 _numbers = itertools.count(1)
+
+PRODUCT_HASHER = Argon2PasswordHasher()  # at the product's cost, or it would make the hash anew and end the session
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def found(story: str) -> Town:
 @cache
 def hashed() -> str:
     """PASSWORD as the database keeps it: made once, since making it is slow on purpose."""
-    return make_password(PASSWORD)
+    return PRODUCT_HASHER.encode(PASSWORD, PRODUCT_HASHER.salt())
 
 
 def employ(organisation: Organisation, username: str, first: str, last: str, role: Role) -> User:
